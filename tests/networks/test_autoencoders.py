@@ -44,7 +44,7 @@ def autoencoder(kind, name, shape, seed=None, for_training=False, backbone=None,
 
 
 def _builds():
-    for name in sorted({*IMAGE_AUTOENCODERS.names} - {"feature"}):
+    for name in sorted({*IMAGE_AUTOENCODERS.names} - {"feature", "memory", "padim"}):  # others need a backbone
         build = partial(autoencoder, IMAGE_AUTOENCODERS, name, (19, 16, 1), **SMALL.get(name, {}))
         yield f"image-{name}", build, ImagePreprocessor((19, 16), 1), IMAGES
     for name in ("dense", "vae"):  # others are fitted

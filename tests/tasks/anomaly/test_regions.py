@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from tfpipelines.evaluation.predictions import _in_short
 from tfpipelines.metrics import Threshold, pixel_threshold
-from tfpipelines.tasks.anomaly import Original, regions_of
+from tfpipelines.tasks.anomaly import Original, regions_of, why_missed
 from tfpipelines.tasks.anomaly.regions import MOST, outline_of
 
 RANDOM = np.random.default_rng(0)
@@ -86,3 +86,10 @@ def test_a_share_of_normal_images_has_a_pixel_above_the_limit(tmp_path):
     threshold.write(tmp_path)
     again = Threshold.read(tmp_path)
     assert again.odd_pixel == again.facts()["pixel"] == limit
+
+
+def test_what_is_not_found_may_be_too_small():
+    assert why_missed(0.9, 0.004, 64) == []
+    told = "most anomalies are not found: half of them cover at most 0.4 % of an image of 64 pixels; try data.size=128"
+    assert why_missed(0.6, 0.004, 64) == [told]
+    assert "data.size" not in why_missed(0.6, 0.004, 256)[0] and "data.size" not in why_missed(0.6, 0.2, 64)[0]

@@ -35,6 +35,7 @@ from .plots import plot_series as plot_series
 from .regions import Original as Original
 from .regions import Region as Region
 from .regions import regions_of as regions_of
+from .regions import why_missed as why_missed
 from .row_inputs import detector_rows as detector_rows
 from .row_inputs import raw_rows as raw_rows
 from .row_inputs import raw_series as raw_series

@@ -77,6 +77,7 @@ class ImageAnomalies(Pixels, Detection):
     pipeline: ImageAnomaliesPipeline
     unit = "image"
     loading_fields = ("backbone", "weights", "scaling")
+    _covered: float | None = None  # of an image by an anomaly with a mask, a share: the median of the test
     _known: "tuple[Any, networks.NormalImages] | None" = None  # samples, and what detectors are fitted to
 
     @cached_property
@@ -219,6 +220,9 @@ class ImageAnomalies(Pixels, Detection):
             count, kinds = len(self._made[0]), ", ".join(self._made[1])
             made = f"anomalies that are made of {counted(count, 'image')} of the validation split ({kinds})"
             results["about"].append(f"no anomaly has chosen the network: {_PSEUDO} is of {made}")
+        if self._covered is not None and "roc_auc" in results.get("test", {}):
+            side = max(self.preprocessor.size)
+            results["about"] += anomaly.why_missed(results["test"]["roc_auc"], self._covered, side)
         if kept := networks.places_kept(artifact.model):
             told = "whoever has it can tell whether an image was among them"
             results["about"].append(f"the model contains features of {kept} places of training images: {told}")
@@ -277,6 +281,8 @@ class ImageAnomalies(Pixels, Detection):
             data, size = self.pipeline.data, self.preprocessor.size
             preprocessor = models.ImagePreprocessor(size, 1, data.resize, "nearest", False)
             masks = anomaly.read_masks(frame, preprocessor, data.max_pixels)
+            shares = [mask.mean() for mask in masks.values() if mask.any()]
+            self._covered = float(np.median(shares)) if shares else None
             most = max(1, min(metrics.MOST_MAPS, _MOST_PIXELS // math.prod(size)))
             known = np.array(sorted(masks, key=lambda row: not masks[row].any()), np.int64)[:most]
             if len(known):

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+_FOUND = 0.75  # roc_auc below which most anomalies are missed
+_SMALL = 0.02  # share of an image that a small anomaly covers at most
+_LARGEST = 256  # pixels of a side that are worth trying
 MOST = 50  # regions of an image that are told of
 
 
@@ -112,3 +115,21 @@ class Original:
         box = [*outline.min(0).tolist(), *outline.max(0).tolist()]
         area = round(region.places * float(self.scale.prod()), 1)
         return {"box": box, "area": area, "distance": float(f"{region.largest:.6g}"), "outline": outline.tolist()}
+
+
+def why_missed(roc_auc: float, covered: float, side: int) -> list[str]:
+    """A sentence that says why a detector finds little, where it does; [] else.
+
+    Args:
+        roc_auc: of the test.
+        covered: share of an image that is covered by an anomaly, the median of the test.
+        side: pixels of the longer side of what the network sees.
+    """
+    if roc_auc >= _FOUND:
+        return []
+    told = (
+        f"most anomalies are not found: half of them cover at most {100 * covered:.2g} % of an image of {side} pixels"
+    )
+    if covered <= _SMALL and 2 * side <= _LARGEST:
+        return [f"{told}; try data.size={2 * side}"]
+    return [f"{told}; try another detector (model.name) or backbone (model.backbone)"]
