@@ -114,7 +114,9 @@ def outlined(image: np.ndarray, outlines: Sequence[np.ndarray]) -> Image.Image:
     factor = max(1, -(-_LEAST_SIDE // max(picture.size)))
     if factor > 1:
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    picture = picture.convert("RGB") if outlines else picture
+    if not outlines:
+        return picture
+    picture = picture.convert("RGB")
     pen = ImageDraw.Draw(picture)
     for outline in outlines:
         corners = [(float(x), float(y)) for x, y in np.asarray(outline) * factor]

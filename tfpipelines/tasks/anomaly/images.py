@@ -201,8 +201,8 @@ class ImageAnomalies(Pixels, Detection):
         ready = anomaly.NumbersPreprocessor(self.preprocessor.shape)  # the mean gets what has been preprocessed
         wrap = lambda one: anomaly.DetectorArtifact(ready, one.network, {}, one.pipeline.model).model
         with self.timed("blend"):
-            models = [(one.label, wrap(one)) for one in trained]
-            tried = [anomaly.Scored(label, model, *self._tried(model)) for label, model in models]
+            whole = [(one.label, wrap(one)) for one in trained]
+            tried = [anomaly.Scored(label, model, *self._tried(model)) for label, model in whole]
             chosen = anomaly.best_of(tried, metrics.mean_roc_auc)
             if not chosen:
                 return None
@@ -232,6 +232,8 @@ class ImageAnomalies(Pixels, Detection):
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
         read: list[Any] = []
         scores, pictures, explanations, outlines = [np.zeros(0)], [], [], []
+        if self._fits or self.pipeline.chooses:  # a memory compares all places of a batch with all that it keeps
+            batch_size = min(batch_size, self._inference_batch)
         for some, images in self._decoded(inputs, batch_size):
             read += some
             answer = part.predict_on_batch(images)
