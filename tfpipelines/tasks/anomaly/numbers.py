@@ -121,6 +121,7 @@ class NumberDetection(Detection):
         """Has the model traced for any number of samples, so that no row that comes waits for it."""
         for count in (1, 2):
             tell(np.zeros((count, *self.preprocessor.shape), np.float32))
+
     # --- a choice among candidates
     @property
     @abstractmethod
@@ -130,7 +131,7 @@ class NumberDetection(Detection):
     @property
     @abstractmethod
     def _known_odd(self) -> tuple[np.ndarray, int]:
-        """Samples of the validation split with a known anomaly, which are in nothing else; how many anomalies they are."""
+        """Samples of the validation split with a known anomaly, which are in nothing else, and how many they are."""
 
     @abstractmethod
     def _of_validation(self) -> dict[str, np.ndarray]:
