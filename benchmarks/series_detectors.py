@@ -1,7 +1,7 @@
 """Measures the pipeline anomaly-series on made series with seven kinds of anomalies: AUROC of windows.
 
-    python benchmarks/series_detectors.py             table of kind x detector, seeds 0, 1, 2; and the sample pressure
-    python benchmarks/series_detectors.py --rounds N  seeds 0 to N - 1
+    python benchmarks/series_detectors.py detectors             table of kind x detector, seeds 0, 1, 2; and the sample
+    python benchmarks/series_detectors.py detectors --rounds N  seeds 0 to N - 1
 
 Three sorts of series (heart beats with a varying rate, two channels of a machine under a drifting load, a valve that
 opens and closes) are normal in training, and without labels. Each detector and `auto`, which is what the pipeline does

@@ -131,7 +131,7 @@ class NumberDetection(Detection):
     @property
     @abstractmethod
     def _known_odd(self) -> tuple[np.ndarray, int]:
-        """Samples of the validation split with a known anomaly, which are in nothing else, and how many they are."""
+        """Samples of the validation split with a known anomaly, and how many anomalies these are."""
 
     @abstractmethod
     def _of_validation(self) -> dict[str, np.ndarray]:

@@ -8,10 +8,9 @@ import numpy as np
 
 from tfpipelines import evaluation, metrics, models
 from tfpipelines.core.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
-from tfpipelines.core.words import counted
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import anomaly
-from tfpipelines.tasks.anomaly.config import PSEUDO, AnomalySeriesData, NumbersPipeline
+from tfpipelines.tasks.anomaly.config import AnomalySeriesData, NumbersPipeline
 
 from ..abilities import Ability
 from ..following import By
@@ -20,8 +19,6 @@ from .numbers import NumberDetection
 if TYPE_CHECKING:
     from tfpipelines.tasks.anomaly.windows import WindowSamples
 
-_KNOWN = "known"
-_EVENTS = 3  # known anomalies, from which on they choose
 _TRIED = 1000  # windows of each sort that try a detector
 _ORDER_BEFORE = "month"  # how runs of earlier versions, which do not say it, read dates that do not tell
 
@@ -55,6 +52,7 @@ class SeriesAnomalies(NumberDetection):
     abilities = NumberDetection.abilities | {Ability.FOLLOWS, Ability.BY_POINT}
     loading_fields = ()
     lengths = ("window",)
+    _enough = 3
     samples: "WindowSamples"
     source_fields = ("time_column", "time_format", "series_column", "label_column", "split_column", "on_bad")
     _order: str | None = None  # of day and month in the dates of the run's own data
@@ -97,12 +95,11 @@ class SeriesAnomalies(NumberDetection):
         normal, odd = map(cut, self.samples.held_out_windows(_TRIED))
         return normal, odd
 
-    @cached_property
-    def _made(self) -> dict[str, np.ndarray]:
-        """Known anomalies of the validation split where there are several, else those that are made of its windows."""
-        _, odd = self._held_out
-        if self.samples.held_out_events >= _EVENTS and len(odd):
-            return {_KNOWN: odd}
+    @property
+    def _known_odd(self) -> tuple[np.ndarray, int]:
+        return self._held_out[1], self.samples.held_out_events
+
+    def _of_validation(self) -> dict[str, np.ndarray]:
         store = self.samples.store
         held_out = [store.values[first:end] for first, end in self.samples.held_out_normal]
         return anomaly.made_windows(held_out, store.length, self._spread, self.pipeline.seed)
@@ -116,13 +113,6 @@ class SeriesAnomalies(NumberDetection):
     def check(self, findings, fold: int | None = None) -> Self:
         self.__dict__.pop("_held_out", None)
         return super().check(findings, fold)
-
-    @property
-    def _chosen_by(self) -> str:
-        if _KNOWN not in self._made:
-            return super()._chosen_by
-        count = counted(len(self._made[_KNOWN]), "window")
-        return f"known anomalies have chosen the network: {PSEUDO} is of {count} of the validation split that hold one"
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):

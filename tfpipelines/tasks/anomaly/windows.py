@@ -76,8 +76,8 @@ class WindowSamples(Samples):
         """How many known anomalies the validation split has."""
         if self.anomalous is None:
             return 0
-        begins = np.diff(self.anomalous.astype(int), prepend=0) > 0
-        return sum(int(begins[first:end].sum()) for first, end in self.held_out)
+        parts = [self.anomalous[first:end].astype(int) for first, end in self.held_out]
+        return sum(int((np.diff(part, prepend=0) > 0).sum()) for part in parts)
 
     @property
     def held_out_normal(self) -> list[tuple[int, int]]:
