@@ -69,7 +69,7 @@ def events(search):
     return json.loads((search.folder / "search.json").read_text())["events"]
 
 
-@pytest.mark.eager
+@pytest.mark.slow
 def test_batch_sizes_that_are_larger_than_the_training_split_are_left_out(tmp_path, tfpipe):
     settings = {key: value for key, value in SMALL.items() if key != "search.space"}
     words = [f"{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in settings.items()]
@@ -212,7 +212,7 @@ def test_a_model_that_found_no_room_is_written_when_the_search_goes_on(algorithm
     assert resumed.status["state"] == "done"
 
 
-@pytest.mark.eager
+@pytest.mark.slow
 def test_hyperband_goes_on_from_checkpoints_and_ends_like_an_uninterrupted_run():
     search = tune(search__algorithm="hyperband", search__trials=4, search__keep_trials=1)
     trials = json.loads((search.folder / "search.json").read_text())["trials"]
@@ -251,6 +251,7 @@ def test_the_median_rule_prunes_trials():
     assert all("worse than the median" in trial["reason"] for trial in pruned)
 
 
+@pytest.mark.slow
 def test_budgets_end_a_search_with_the_best_so_far():
     by_epochs = tune(search__epochs=5)
     assert by_epochs.metrics["search"]["epochs"] == 5 and list(

@@ -214,6 +214,7 @@ def test_every_pipeline_has_a_space_and_an_objective(name):
     assert len(pipeline.search.space) >= 3 and pipeline.search.objective.metric in (
         "val_accuracy",
         "val_loss",
+        "val_pseudo_roc_auc",
         "val_kid",
         "val_rmse",
     )

@@ -67,6 +67,7 @@ def scores(run, texts=TEXTS):
     return run.predict(texts).select_dtypes("number").to_numpy()
 
 
+@pytest.mark.slow
 def test_the_model_file_tells_of_strings_what_the_run_does(alone):
     saved = models.load_artifact(alone.folder / "model.keras").model
     np.testing.assert_allclose(saved.predict(np.array(TEXTS, object), verbose=0), scores(alone), atol=1e-5)
@@ -98,6 +99,7 @@ def test_a_blend_tells_the_same_in_the_model_file_and_in_the_run(blend):
     np.testing.assert_allclose(saved.predict(np.array(TEXTS, object), verbose=0), scores(blend), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_model_file_names_what_it_needs(alone):
     with zipfile.ZipFile(alone.folder / "model.keras") as archive:
         content = archive.read("config.json").decode()

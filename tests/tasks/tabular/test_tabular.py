@@ -177,6 +177,7 @@ def effects_of(cities: str, count: int = 400, seed: int = 0) -> pd.DataFrame:
     return table.assign(y=table["city"].map({"a": -10, "b": -3, "c": 4, "d": 11, "e": 30}) + 2 * table["size"])
 
 
+@pytest.mark.slow
 def test_from_takes_categories_over_by_their_names(tmp_path):
     rates = ["model.name=linear", "model.fit=gradient", "train.epochs=8", "train.learning_rate=0.3"]
     earlier = trained(tmp_path / "a", effects_of("abcd"), *rates)
