@@ -251,6 +251,7 @@ def test_empty_and_missing_folders_are_said_to_be_so(tmp_path, tfpipe):
     assert tfpipe("list", "pipelines", "--in", "empty").code == 2
 
 
+@pytest.mark.slow
 def test_five_hundred_runs_are_listed_at_once_without_tensorflow(tmp_path):
     for number in range(500):
         made(

@@ -136,10 +136,11 @@ FITTED = {
     for name, *fields in (
         ("pca",), ("gaussian",), ("knn", "model.rows=30"), ("isolation_forest", "model.n_estimators=20"),
     )
-} | {
+}  # fmt: skip
+FITTED_TO_IMAGES = {
     name: ("anomaly", [f"model.name={name}", *fields, *SMALL_ANOMALY[2:], "data.size=32"], brick_files)
     for name, *fields in (("memory", "model.places=50"), ("padim", "model.channels=16"))
-}  # fmt: skip
+}
 FITTED_TO_SERIES = {
     f"series-{name}": (
         "anomaly-series",
@@ -148,7 +149,7 @@ FITTED_TO_SERIES = {
     )
     for name, *fields in (("pca", "model.centered=true"), ("forecast",), ("matrix_profile", "model.windows=30"))
 }
-EVERY_FITTED = FITTED | FITTED_TO_SERIES
+EVERY_FITTED = FITTED | FITTED_TO_IMAGES | FITTED_TO_SERIES
 # what every run leaves
 FILES = {
     "pipeline.yaml",

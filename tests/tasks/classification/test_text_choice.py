@@ -109,6 +109,7 @@ def test_explanations_add_up_and_the_strongest_ngrams_are_told(chosen):
     assert set(ngrams["class"]) == {"negative", "positive"} and (ngrams["weight"] > 0).all()
 
 
+@pytest.mark.slow  # those of tests/test_choosing.py and of detectors are not
 @pytest.mark.eager
 def test_a_resumed_choice_is_the_same(chosen, tmp_path):
     folder = tmp_path / "resumed"
