@@ -199,10 +199,6 @@ class AnomalyPipeline(Pipeline):
             raise ValueError("data.validation must be above 0: each epoch is measured by held-out normal samples")
         return self
 
-
-class NumbersPipeline(AnomalyPipeline):
-    """What anomaly detection in tables and series has."""
-
     @property
     def usual_objective(self) -> str:
         """`val_loss` of one autoencoder; scores of several detectors, or of fitted ones, have no loss in common."""

@@ -11,17 +11,15 @@ import numpy as np
 from tfpipelines import datasets, metrics, models, networks
 from tfpipelines.core import config
 from tfpipelines.core.config.kinds import IMAGE_AUTOENCODERS, ImageAutoencoders
-from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
 from tfpipelines.networks import backbones
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyImageData, AnomalyPipeline
 
 from ..image_task import Pixels, explained
-from ..trainable import Combination, Phase, Trained
-from .base import Detection
+from ..trainable import Phase
+from .choice import ChosenDetection
 
-_PSEUDO = "pseudo_roc_auc"
 _TRIED = 64  # normal validation images at most that a detector is tried on
 _SHOWN = 12
 _MOST_FEATURES = 2**31  # bytes of features that are kept
@@ -63,14 +61,8 @@ class ImageAnomaliesPipeline(AnomalyPipeline):
     data: AnomalyImageData
     model: ImageAutoencoders = IMAGE_AUTOENCODERS.default(default_network, default_candidates)
 
-    @property
-    def usual_objective(self) -> str:
-        """`val_loss` of one autoencoder; scores of several detectors, or of fitted ones, have no loss in common."""
-        several = self.chooses or "model.name" in self.search.space
-        return f"val_{_PSEUDO}" if several or config.is_fitted(self.model) else self.objective
 
-
-class ImageAnomalies(Pixels, Detection):
+class ImageAnomalies(Pixels, ChosenDetection):
     """The task `anomaly`."""
 
     schema = ImageAnomaliesPipeline
@@ -113,7 +105,6 @@ class ImageAnomalies(Pixels, Detection):
         return {"channels": 3} if self.source.known else self._fields_of(self._load_backbone())
 
     def check(self, findings, fold: int | None = None):
-        self.__dict__.pop("_made", None)
         super().check(findings, fold)
         if self.source is not None and self.source.kind == "file" and "anomalous" in self.samples.frame:
             self._find_scaling(self._load_backbone(), findings)
@@ -174,60 +165,28 @@ class ImageAnomalies(Pixels, Detection):
 
     # --- a choice among candidates
     @cached_property
-    def _made(self) -> "tuple[np.ndarray, dict[str, np.ndarray]]":
-        """Normal validation images, uint8 (images, ...), and anomalies of each kind, made of them."""
+    def _untouched(self) -> np.ndarray:
         rows = self.samples.rows("validation")
         some = np.sort(np.random.default_rng([self.pipeline.seed, 14]).permutation(rows)[:_TRIED])
-        normal = self.samples.store.images(some)
-        return normal, anomaly.made_images(normal, self.pipeline.seed)
+        return self.samples.store.images(some)
 
-    def validation_figures(self, artifact) -> dict[str, float]:
-        objective = self.pipeline.search.objective
-        sought = objective is not None and objective.metric == f"val_{_PSEUDO}"
-        if not (self.asked.chooses or self._fits or sought):
-            return {}
-        normal, made = self._tried(artifact.model)
-        return {_PSEUDO: metrics.mean_roc_auc(normal, made)}
+    def _of_validation(self) -> dict[str, np.ndarray]:
+        return anomaly.made_images(self._untouched, self.pipeline.seed)
 
-    def _tried(self, model) -> "tuple[np.ndarray, list[np.ndarray]]":
-        """Scores of the normal validation images, and of each kind of made anomaly."""
-        normal, made = self._made
-        each, size = [normal, *made.values()], self._inference_batch
-        told = self._part(model, "score").predict(np.concatenate(each), batch_size=size, verbose=0)
-        scores = np.split(metrics.finite(told), np.cumsum([len(part) for part in each])[:-1])
-        return scores[0], scores[1:]
+    def _usual_distances(self, chosen) -> list[float]:
+        """The median distance of a place in normal images: maps of different sizes and units can be added then."""
+        maps = lambda one: self._part(one.model, "map").predict(
+            self._untouched, batch_size=self._tried_at_once, verbose=0
+        )
+        return [float(np.median(maps(one))) for one in chosen]
 
-    def combine(self, trained: list[Trained]) -> Combination | None:
-        ready = anomaly.NumbersPreprocessor(self.preprocessor.shape)  # the mean gets what has been preprocessed
-        wrap = lambda one: anomaly.DetectorArtifact(ready, one.network, {}, one.pipeline.model).model
-        with self.timed("blend"):
-            whole = [(one.label, wrap(one)) for one in trained]
-            tried = [anomaly.Scored(label, model, *self._tried(model)) for label, model in whole]
-            chosen = anomaly.best_of(tried, metrics.mean_roc_auc)
-            if not chosen:
-                return None
-            usual, size = [], self._inference_batch
-            for one in chosen:
-                maps = self._part(one.model, "map").predict(self._made[0], batch_size=size, verbose=0)
-                usual.append(float(np.median(maps)))
-            share = round(1 / len(chosen), 4)
-            return Combination(anomaly.combined(chosen, usual), {one.label: share for one in chosen})
+    def _contained(self, artifact) -> str:
+        if not (kept := networks.places_kept(artifact.model)):
+            return ""
+        told = "whoever has it can tell whether an image was among them"
+        return f"the model contains features of {kept} places of training images: {told}"
 
     # --- results
-    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        results = super().evaluate(artifact, folder, history, best_epoch)
-        if self.asked.chooses:
-            count, kinds = len(self._made[0]), ", ".join(self._made[1])
-            made = f"anomalies that are made of {counted(count, 'image')} of the validation split ({kinds})"
-            results["about"].append(f"no anomaly has chosen the network: {_PSEUDO} is of {made}")
-        if self._covered is not None and "roc_auc" in results.get("test", {}):
-            side = max(self.preprocessor.size)
-            results["about"] += anomaly.why_missed(results["test"]["roc_auc"], self._covered, side)
-        if kept := networks.places_kept(artifact.model):
-            told = "whoever has it can tell whether an image was among them"
-            results["about"].append(f"the model contains features of {kept} places of training images: {told}")
-        return results
-
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         part = self._part(model, "score", "map") if explain else self._part(model, "score")
         read: list[Any] = []

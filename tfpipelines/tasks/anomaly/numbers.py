@@ -3,28 +3,23 @@
 import glob
 from abc import abstractmethod
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tfpipelines import datasets, metrics, models, networks
-from tfpipelines.core.run_folder import RunFolder
+from tfpipelines import datasets, models, networks
 from tfpipelines.core.words import brief, counted
 from tfpipelines.errors import DataError
 from tfpipelines.tasks import anomaly
-from tfpipelines.tasks.anomaly.config import PSEUDO
 
-from ..trainable import Combination, Trained
-from .base import Detection
+from .choice import ChosenDetection
 
-_KNOWN = "known"  # kind of anomalies that are not made
 _TRIED = 2048  # samples that are scored at once
 _USUAL_LENGTH = 32  # of windows, where it is to be told by data that are not read yet
 
 
-class NumberDetection(Detection):
+class NumberDetection(ChosenDetection):
     """Takes columns of numbers to the network as they are.
 
     Attributes:
@@ -35,7 +30,6 @@ class NumberDetection(Detection):
 
     columns: list[str]
     lengths: ClassVar[tuple[str, ...]] = ()
-    _enough: ClassVar[int] = 10  # known anomalies from which on none are made
     _known: "tuple[Any, networks.Normals] | None" = None  # samples, and what detectors are fitted to
 
     @abstractmethod
@@ -124,75 +118,14 @@ class NumberDetection(Detection):
 
     # --- a choice among candidates
     @property
-    @abstractmethod
-    def _untouched(self) -> np.ndarray:
-        """Normal samples of the validation split, float32 (samples, ..., columns)."""
+    def _tried_at_once(self) -> int:
+        return _TRIED
 
-    @property
-    @abstractmethod
-    def _known_odd(self) -> tuple[np.ndarray, int]:
-        """Samples of the validation split with a known anomaly, and how many anomalies these are."""
-
-    @abstractmethod
-    def _of_validation(self) -> dict[str, np.ndarray]:
-        """Anomalies of each kind, made of the normal samples of the validation split."""
-
-    @cached_property
-    def _made(self) -> dict[str, np.ndarray]:
-        """Anomalies of each kind, made of those samples; known ones of the validation split are a kind, or all that
-        counts where they are enough.
-        """
-        odd, count = self._known_odd
-        known = {_KNOWN: odd} if len(odd) else {}
-        return known if known and count >= self._enough else known | self._of_validation()
-
-    def check(self, findings, fold: int | None = None) -> Self:
-        self.__dict__.pop("_made", None)  # of other samples
-        return super().check(findings, fold)
-
-    def validation_figures(self, artifact) -> dict[str, float]:
-        normal, made = self._tried(artifact.model)
-        return {PSEUDO: metrics.mean_roc_auc(normal, made)}
-
-    def _tried(self, model) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Scores of normal validation samples, and of each kind of anomaly."""
-        score = lambda values: metrics.finite(self._part(model, "score").predict(values, batch_size=_TRIED, verbose=0))
-        each = [self._untouched, *self._made.values()]
-        scores = np.split(score(np.concatenate(each)), np.cumsum([len(part) for part in each])[:-1])
-        return scores[0], scores[1:]
-
-    def combine(self, trained: list[Trained]) -> Combination | None:
-        facts: dict[str, Any] = {}
-        wrap = lambda one: anomaly.DetectorArtifact(self.preprocessor, one.network, facts, one.pipeline.model).model
-        with self.timed("blend"):
-            whole = [(one.label, wrap(one)) for one in trained]
-            chosen = anomaly.best_of(
-                [anomaly.Scored(label, model, *self._tried(model)) for label, model in whole], metrics.mean_roc_auc
-            )
-            if not chosen:
-                return None
-            share = round(1 / len(chosen), 4)
-            return Combination(anomaly.combined(chosen), {one.label: share for one in chosen})
-
-    # --- results
-    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
-        results = super().evaluate(artifact, folder, history, best_epoch)
-        if self.asked.chooses:
-            results["about"].append(self._chosen_by)
-        if kept := networks.rows_within(artifact.network):
-            told = f"the model contains {counted(kept, f'training {self.unit}')}"
-            results["about"].append(f"{told}: whoever has its file, or an export of it, has them")
-        return results
-
-    @property
-    def _chosen_by(self) -> str:
-        """By what anomalies the network has been chosen."""
-        kinds = ", ".join(self._made)
-        made = f"anomalies that are made of the {counted(len(self._untouched), self.unit)} of the validation split"
-        if _KNOWN not in self._made:
-            return f"no known anomaly has chosen the network: {PSEUDO} is of {made} ({kinds})"
-        own = f"the {counted(self._known_odd[1], 'anomaly', 'anomalies')} of the validation split"
-        return f"the network was chosen by {own}" + (f" and by {made} ({kinds})" if len(self._made) > 1 else "")
+    def _contained(self, artifact) -> str:
+        if not (kept := networks.rows_within(artifact.network)):
+            return ""
+        told = f"the model contains {counted(kept, f'training {self.unit}')}"
+        return f"{told}: whoever has its file, or an export of it, has them"
 
     # --- export
     def _served_input(self, model) -> "models.ServedInput":

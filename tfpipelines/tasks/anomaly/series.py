@@ -10,7 +10,7 @@ from tfpipelines import evaluation, metrics, models
 from tfpipelines.core.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import anomaly
-from tfpipelines.tasks.anomaly.config import AnomalySeriesData, NumbersPipeline
+from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalySeriesData
 
 from ..abilities import Ability
 from ..following import By
@@ -23,7 +23,7 @@ _TRIED = 1000  # windows of each sort that try a detector
 _ORDER_BEFORE = "month"  # how runs of earlier versions, which do not say it, read dates that do not tell
 
 
-class SeriesAnomaliesPipeline(NumbersPipeline):
+class SeriesAnomaliesPipeline(AnomalyPipeline):
     """An anomaly-series pipeline."""
 
     default_network = "auto"

@@ -8,14 +8,14 @@ import numpy as np
 from tfpipelines import datasets, evaluation, metrics, models
 from tfpipelines.core.config.kinds import ROW_AUTOENCODERS, RowAutoencoders
 from tfpipelines.tasks import anomaly
-from tfpipelines.tasks.anomaly.config import AnomalyTableData, NumbersPipeline
+from tfpipelines.tasks.anomaly.config import AnomalyPipeline, AnomalyTableData
 
 from ..abilities import Ability
 from ..following import By, RowFollower
 from .numbers import NumberDetection
 
 
-class RowAnomaliesPipeline(NumbersPipeline):
+class RowAnomaliesPipeline(AnomalyPipeline):
     """An anomaly-table pipeline."""
 
     default_network = "auto"
