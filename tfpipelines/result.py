@@ -1,7 +1,7 @@
 """The result of a run: its metrics, its model, and the model's predictions for new data."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from .core.outputs import output_folder, write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
 from .core.run_folder import THRESHOLD, THRESHOLD_BEFORE, RunFolder, last_finished
 from .core.trust import asking
-from .errors import ArtifactError, ConfigError, DataError
+from .errors import ArtifactError, ConfigError
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, ByPoint, Explains, Follows, Generates, Recalibrates
 from .tasks.base import Answering
@@ -32,9 +32,6 @@ _SIGNATURE_LOST = {
     "message": "The run is signed, and the signature does not hold for another threshold",
     "remedy": "Sign it again: tfpipe sign",
 }  # fmt: skip
-_SHOWN = 10  # errors
-_AT_ONCE = 128  # samples that go through the model together
-_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 Overrides = dict[str, Any] | list[str] | tuple[str, ...]  # of fields: {"a.b": value}, or ["a.b=value"]
 
 
@@ -315,8 +312,8 @@ class Run(Result):
             ArtifactError: as `predict`.
             DataError: if nothing could be read.
         """
-        from .metrics import Watch
         from .training import memory_errors
+        from .watching import watch
 
         if not self._can(Ability.RECALIBRATES):
             cause = f"{self.pipeline.task} has no calibration scores to compare with."
@@ -326,34 +323,8 @@ class Run(Result):
         if every < 1:
             raise ConfigError(f"every: got {every}; allowed: a whole number from 1.")
         with self.errors_of_layers(), memory_errors():
-            task = cast(Any, self._task_with(overrides) if overrides else self._task)
-            watch = Watch(task.threshold, alpha, seed, every)
-            errors: list[str] = []
-            for table in self._watched(task, data):
-                watch.add(table)
-                told = table["error"] if "error" in table else ()
-                errors = [*errors, *(error for error in told if error)][:_SHOWN]
-                if watch.shifted and isinstance(data, Iterator):
-                    break
-        if not watch.count:
-            raise DataError(f"No {task.threshold.unit} could be read.", "Give some.", errors)
-        return {**watch.facts(), "sentence": watch.sentence(), "caution": watch.caution(), "errors": errors}
-
-    def _watched(self, task: Any, data: Any) -> "Iterator[pd.DataFrame]":
-        """Predictions for samples that do not overlap, by and by."""
-        if isinstance(data, Iterator):
-            follower = (
-                task.follower(self.model, keep_columns=False, by="window") if self._can(Ability.FOLLOWS) else None
-            )
-            for some in data:
-                yield follower.answer(some) if follower else task.watched(self.model, some, _AT_ONCE)
-            return
-        if self._can(Ability.FOLLOWS) and isinstance(data, (str, Path)) and Path(data).is_dir():
-            tables = sorted(path for path in Path(data).iterdir() if path.suffix.lower() in _TABLES)
-            if not tables:
-                raise DataError(f"The folder {data} holds no tables.", f"Give some, which end in {', '.join(_TABLES)}.")
-            data = tables
-        yield task.watched(self.model, data, _AT_ONCE)
+            task = self._task_with(overrides) if overrides else self._task
+            return watch(cast(Recalibrates, task), self.model, data, alpha, seed, every, self._can(Ability.FOLLOWS))
 
     def generate(
         self, count: int = 64, seed: int = 0, label: str | None = None, truncation: float | None = None
