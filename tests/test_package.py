@@ -29,6 +29,7 @@ LAYERS = {
     "provenance": 8,
     "reporting": 8,
     "tuning": 8,
+    "watching": 6,
     "result": 7,
     "runner": 7,
     "choosing": 6.5,

@@ -56,7 +56,7 @@ def in_units(scaled_windows, rows=ROWS, centered=False):
 @pytest.mark.parametrize("centered", [False, True])
 @pytest.mark.parametrize("widest", [512, 10])  # matrices that are square, or as narrow as the span
 def test_pca_is_that_of_scikit_learn(centered, widest, monkeypatch):
-    monkeypatch.setattr("tfpipelines.networks.series_autoencoders.pca._MOST_NUMBERS", widest)
+    monkeypatch.setattr("tfpipelines.networks.principal_components._MOST_NUMBERS", widest)
     flat = lambda windows: scaled(windows, centered).reshape(len(windows), -1)
     known, rows = PCA().fit(flat(TRAIN)), flat(ROWS)
     along = (rows - known.mean_) @ known.components_.T
