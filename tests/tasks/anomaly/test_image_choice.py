@@ -8,7 +8,7 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer, metrics
 
-from ..cases import SMALL_ANOMALY, answers, brick_files, check_what_is_left
+from ..cases import FILES, SMALL_ANOMALY, answers, brick_files
 
 
 @pytest.mark.slow
@@ -19,7 +19,10 @@ def test_the_best_of_several_or_their_mean_becomes_the_model(tiny_backbone, tmp_
     each.append(f"{{name: feature, units: 8, latent: 4, {fields}}}")
     words = ["model.name=auto", f"model.candidates=[{', '.join(each)}]", *SMALL_ANOMALY[1:], "data.size=32"]
     run = tfpipelines.run("anomaly", words, observer=Observer())
-    check_what_is_left(run)
+    left = {str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if path.is_file()}
+    assert left >= FILES and run.status["state"] == "done" and tfpipelines.verify(run.folder).ok
+    logs = {path.split("/")[1] for path in left if path.startswith("candidates/") and "/logs/tensorboard/" in path}
+    assert logs == {"0-memory", "1-padim", "2-feature"} and not [path for path in left if ".tmp-" in path]
     written, predicted = answers(tfpipelines.load(run.folder), brick_files)
     np.testing.assert_allclose(predicted, written, rtol=1e-4, atol=1e-4)
     table = run.metrics["candidates"]

@@ -35,7 +35,7 @@ def part(name, factor):
 
 
 def test_maps_of_several_are_put_on_one_scale():
-    normal = np.array([1.0, 2.0, 4.0])
+    normal = np.array([0.25, 0.5, 1.0])
     scored = [Scored(name, part(name, factor), normal * factor, []) for name, factor in (("a", 1), ("b", 100))]
     network = combined(scored, [2.0, 200.0])
     model = DetectorArtifact(NumbersPreprocessor((4, 5, 1)), network, {}, []).model  # no field is asked for
@@ -43,4 +43,6 @@ def test_maps_of_several_are_put_on_one_scale():
     told = {name: np.asarray(value) for name, value in model(images).items()}
     np.testing.assert_allclose(told["map"], images[..., 0] / 2, rtol=1e-6)
     odds = (np.log(images.max((1, 2, 3))) - np.log(normal).mean()) / np.log(normal).std()
+    assert odds.min() > -1
     np.testing.assert_allclose(told["score"], odds, rtol=1e-4)
+    np.testing.assert_allclose(model(images * 0)["score"], -1, rtol=1e-6)  # the least that a detector says

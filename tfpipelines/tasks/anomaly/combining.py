@@ -9,6 +9,9 @@ import numpy as np
 
 BLEND = "detector-blend"
 _LEAST = 1e-12  # of a score
+# Deviations below the normal mean that count at most: no detector outweighs another by finding a row more than normal,
+# and of scores that are tiny the digits are few, which their logarithms would show.
+_LOWEST = -1.0
 
 
 class Scored(NamedTuple):
@@ -35,7 +38,7 @@ class Scored(NamedTuple):
     def odds(self, scores: np.ndarray) -> np.ndarray:
         """Scores on the scale that all detectors have in common: deviations above the normal mean."""
         mean, deviation = self.scale
-        return (np.log(np.maximum(scores, _LEAST)) - mean) / deviation
+        return np.maximum((np.log(np.maximum(scores, _LEAST)) - mean) / deviation, _LOWEST)
 
 
 def best_of(detectors: Sequence[Scored], measure: Callable[[np.ndarray, list[np.ndarray]], float]) -> list[Scored]:
@@ -75,7 +78,8 @@ def combined(detectors: Sequence[Scored], usual: Sequence[float] = ()) -> keras.
     for number, one in enumerate(detectors):
         one.model.name = f"part{number}"
         told, (mean, deviation) = one.model(inputs), one.scale
-        scores.append((ops.log(ops.maximum(told["score"], _LEAST)) - mean) * (1.0 / deviation))
+        odds = (ops.log(ops.maximum(told["score"], _LEAST)) - mean) * (1.0 / deviation)
+        scores.append(ops.maximum(odds, _LOWEST))
         places = ops.maximum(told["map"], 0.0)
         if usual:
             shares.append(places * (1.0 / max(usual[number], _LEAST)))
