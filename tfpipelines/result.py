@@ -231,10 +231,11 @@ class Run(Result):
 
         Returns:
             DataFrame: `item`, `text` where inputs are texts, `predicted` and one score per class; of a detector `item`,
-            `score`, `p_value` and `verdict` (anomaly or normal), of points also `distance` (of the point itself, of
-            which the score is the largest, the mean or the mean of the largest ones in the window, by
-            `model.pooling`); `error` if some input could not be read. Columns of the inputs are behind `item`, those
-            whose name is taken with `input_` in front. Points that end no window, as the first ones, have no score.
+            `score`, `p_value` and `verdict` (anomaly or normal), of points also `distance` (of the point itself; the
+            score of an autoencoder is the largest, the mean or the mean of the largest ones in the window, by
+            `model.pooling`, that of a fitted detector their mean; of several combined, a multiple of the usual one);
+            `error` if some input could not be read. Columns of the inputs are behind `item`, those whose name is taken
+            with `input_` in front. Points that end no window, as the first ones, have no score.
 
         Raises:
             ConfigError: if the run has no model, or its task cannot explain, keep columns (time series), or has no

@@ -151,6 +151,26 @@ def test_isolation_forest_scores_as_scikit_learn(samples, share):
     np.testing.assert_allclose(found["reconstruction"], np.tile(np.median(TRAIN, 0), (len(rows), 1)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_may_have_one_column(name):
+    normals = networks.Normals(TRAIN[:, :1], TRAIN[:, :1].mean(0), TRAIN[:, :1].std(0))
+    score = np.asarray(detector(name, normals)(np.array([[0.0], [50.0]], np.float32))["score"])
+    assert np.isfinite(score).all() and score[1] > score[0]
+
+
+def test_a_forest_may_see_one_column_a_tree():
+    assert np.isfinite(told("isolation_forest", n_estimators=5, max_features=0.01)["score"]).all()
+
+
+def test_rows_that_are_mostly_equal_have_a_shrunk_covariance():
+    rows = TRAIN[:, :1].copy()
+    rows[:200] = 0
+    normals = networks.Normals(rows, rows.mean(0), rows.std(0))
+    asked = ROWS[:, :1]
+    found = [np.asarray(detector("gaussian", normals, covariance=how)(asked)["score"]) for how in ("robust", "shrunk")]
+    np.testing.assert_array_equal(*found)
+
+
 def test_path_lengths_are_those_of_the_paper():
     harmonic = lambda count: np.log(count) + np.euler_gamma
     assert average_path_length(np.array([0, 1, 2])).tolist() == [0, 0, 1]
@@ -184,6 +204,9 @@ def test_a_graph_takes_any_batch_and_what_is_fitted_is_fitted_once():
     close(one(ROWS[:1])["score"], again(ROWS)["score"][:1])
     detector("isolation_forest", known, n_estimators=4)
     assert len(known.known) == 2
+    for count in range(5, 15):
+        detector("isolation_forest", known, n_estimators=count)
+    assert len(known.known) == 8  # a search does not fill the memory
     assert models.network_of(one).trainable_variables == []
 
 

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 
+from .normals import remembered
+
 _Fitted = TypeVar("_Fitted")
 
 MOST_BYTES = 2**31  # of features at once
@@ -39,7 +41,7 @@ class NormalImages:
         chosen = np.arange(self.count)
         if self.count > most:
             chosen = np.sort(np.random.default_rng([seed or 0, 10]).choice(self.count, most, replace=False))
-        return extractor.predict(self.batches(chosen), verbose=0).astype(np.float32)
+        return extractor.predict(self.batches(chosen), verbose=0).astype(np.float32, copy=False)
 
     def fitted(self, fit: Callable[..., _Fitted], extractor: keras.Model, seed: int | None, **settings: Any) -> _Fitted:
         """What a function makes of the features, made once: a network is built several times.
@@ -50,10 +52,8 @@ class NormalImages:
                 tell of the features, and are no arguments.
         """
         key = f"{fit.__module__}.{fit.__qualname__} {seed} {settings}"
-        if key not in self.known:
-            passed = {name: entry for name, entry in settings.items() if not name.startswith("of_")}
-            self.known[key] = fit(self.features(extractor, seed), seed=seed, **passed)
-        return self.known[key]
+        passed = {name: entry for name, entry in settings.items() if not name.startswith("of_")}
+        return remembered(self.known, key, lambda: fit(self.features(extractor, seed), seed=seed, **passed))
 
 
 class FittedPlaces(keras.Model):

@@ -15,6 +15,7 @@ import numpy as np
 
 from .constants import Constants
 
+_REMEMBERED = 8  # fits: of more than the candidates that there usually are
 ROWS = "training_rows"  # layer of those that a network contains
 
 _Fitted = TypeVar("_Fitted")
@@ -56,9 +57,16 @@ class Normals:
             settings: further arguments of the function, which tell fits apart.
         """
         key = f"{fit.__module__}.{fit.__qualname__} {settings}"
-        if key not in self.known:
-            self.known[key] = fit(values, **settings)
-        return self.known[key]
+        return remembered(self.known, key, lambda: fit(values, **settings))
+
+
+def remembered(known: dict[str, _Fitted], key: str, make: Callable[[], _Fitted]) -> _Fitted:
+    """An entry, made if it is missing; the last ones that were asked for are kept: a search makes many."""
+    found = known.pop(key) if key in known else make()
+    known[key] = found
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]
+    return found
 
 
 @dataclass

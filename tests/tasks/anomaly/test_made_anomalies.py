@@ -23,7 +23,7 @@ COLUMNS = Columns.fit(CELLS, KINDS, np.ones(40, bool))
 
 def known_of(columns, values):
     groups, numbers = feature_groups(columns)
-    return Features(groups, numbers, values.mean(0), values.std(0))
+    return Features(groups, numbers, values.mean(0), values.std(0), np.zeros(len(groups), bool))
 
 
 def test_features_of_one_column_are_a_group():
@@ -59,11 +59,19 @@ def test_made_anomalies_are_what_their_kind_says():
 
 def test_kinds_that_there_cannot_be_are_left_out():
     numbers = RANDOM.normal(size=(9, 2)).astype(np.float32)
-    known = Features(np.arange(2), 2, numbers.mean(0), numbers.std(0))
+    known = Features(np.arange(2), 2, numbers.mean(0), numbers.std(0), np.zeros(2, bool))
     assert "unusual" not in made_anomalies(numbers, known, 0) and "swapped" not in made_anomalies(numbers[:1], known, 0)
     marks = Columns.fit(CELLS[["colour"]], {"colour": "category"}, np.ones(40, bool))
     values = features(marks.transform(CELLS), marks)
     assert list(made_anomalies(values, known_of(marks, values), 0)) == ["unusual"]
+
+
+def test_whole_numbers_stay_whole():
+    rows = np.stack([RANDOM.poisson(1, 60), RANDOM.normal(size=60)], 1).astype(np.float32)
+    known = Features(np.arange(2), 2, rows.mean(0), rows.std(0), np.array([True, False]))
+    made = made_anomalies(rows, known, 0)
+    assert all(np.array_equal(some[:, 0], np.round(some[:, 0])) for some in made.values())
+    assert not np.array_equal(made["noisy"][:, 1], np.round(made["noisy"][:, 1]))
 
 
 def test_the_mean_area_is_that_of_each_kind():
@@ -94,15 +102,16 @@ def test_a_mean_of_detectors_is_that_of_their_logarithms_on_one_scale():
     assert best_of([one], metrics.mean_roc_auc) == []
     below = one._replace(normal=one.normal - 5)
     assert best_of([below, two], metrics.mean_roc_auc) == []
-    network = combined([one, two])
+    few = [some._replace(normal=some.normal[:4]) for some in (one, two)]
+    assert best_of(few, metrics.mean_roc_auc) == []  # they tell no scale
+    many = [one, two, *(idle._replace(label=f"idle{number}") for number in range(8))]  # found without all combinations
+    assert [found.label for found in best_of(many, metrics.mean_roc_auc)] == ["one", "two"]
+    network = combined([one, two], [0.5, 0.25])
     found = {name: np.asarray(value) for name, value in network(made[0]).items()}
     np.testing.assert_allclose(
         found["score"], (one.odds(one.made[0]) + two.odds(two.made[0])) / 2, rtol=1e-4, atol=1e-5
     )
-    logs = np.log(np.stack([one.normal, two.normal]))
-    usual = (logs - logs.mean(1, keepdims=True)) / logs.std(1, keepdims=True)
-    told = np.asarray(network(normal)["score"])
-    np.testing.assert_allclose(told, np.maximum(usual, -1).mean(0), rtol=1e-4, atol=1e-5)
-    assert abs(usual.mean()) < 1e-3 and (usual < -1).any()
-    np.testing.assert_allclose(found["contributions"].sum(1), 1, rtol=1e-5)
+    assert abs(np.asarray(network(normal)["score"]).mean()) < 1e-3
+    expected = (np.square(made[0]) / 0.5 + np.square(made[0]) * 1e6 / 0.25) / 2
+    np.testing.assert_allclose(found["contributions"], expected, rtol=1e-5)
     np.testing.assert_allclose(found["restored"], made[0] * 0.5, rtol=1e-5)

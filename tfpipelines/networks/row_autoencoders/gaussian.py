@@ -47,7 +47,7 @@ def gaussian(
         covariance: robust: minimum covariance determinant (Rousseeuw & Van Driessen 1999), which half of the rows tell
             at least, so that odd ones among them do not count; shrunk: of all rows, shrunk towards a multiple of the
             identity (Ledoit & Wolf 2004); auto: robust with at least five rows a column and at most 100 columns, else
-            shrunk.
+            shrunk. Also shrunk where more than half of the rows are equal in some direction.
     """
     normal = normals.fitted(fit_normal, normals.scaled, covariance=covariance, seed=seed)
     inputs = Inputs(normals)
@@ -72,7 +72,10 @@ def fit_normal(rows: np.ndarray, covariance: str, seed: int | None) -> Normal:
     if robust and count > numbers:
         with warnings.catch_warnings():  # of columns that hang on each other, which the least variance takes care of
             warnings.simplefilter("ignore")
-            found = MinCovDet(random_state=seed).fit(rows)
+            try:
+                found = MinCovDet(random_state=seed).fit(rows)
+            except ValueError:  # more than half of the rows are the same in some direction
+                found = LedoitWolf().fit(rows)
     else:
         found = LedoitWolf().fit(rows)
     variances, directions = np.linalg.eigh(found.covariance_)

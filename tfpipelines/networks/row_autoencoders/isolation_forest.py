@@ -130,7 +130,8 @@ def _joined(grown: list, numbers: int) -> tuple[Trees, np.ndarray]:
     every = lambda name: np.concatenate([getattr(tree, name) for tree, _ in grown])
     left, threshold, counts = every("children_left"), every("threshold"), every("n_node_samples")
     inner = left >= 0
-    features = np.concatenate([np.where(tree.feature >= 0, columns[tree.feature], -1) for tree, columns in grown])
+    column = lambda tree, columns: np.where(tree.feature >= 0, columns[np.maximum(tree.feature, 0)], -1)  # of no leaf
+    features = np.concatenate([column(tree, columns) for tree, columns in grown])
     depths = np.zeros(len(left), np.int64)
     for node in np.flatnonzero(inner):  # parents stand before their children
         start = roots[number[node]]

@@ -30,8 +30,8 @@ _MEASURED = 100  # steps at most of the epoch that measures a fitted network
 
 
 class Detection(Sampled):
-    """A task that learns to reconstruct what is normal, and scores samples by how far they are from their
-    reconstruction.
+    """A task that learns what is normal, and scores samples by how far they are from it: from the reconstruction of an
+    autoencoder, or by a detector that is fitted.
 
     What differs by the kind of sample is in the methods that begin with an underscore and are abstract here. Rows are
     those of `samples`.

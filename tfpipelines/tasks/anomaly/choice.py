@@ -44,14 +44,9 @@ class ChosenDetection(Detection):
     def _contained(self, artifact) -> str:
         """What a model contains of the training samples, as a sentence; "" if nothing."""
 
+    @abstractmethod
     def _usual_distances(self, chosen: "Sequence[anomaly.Scored]") -> list[float]:
         """By what the maps of detectors are divided, see `combined`."""
-        return []
-
-    @property
-    def _tried_at_once(self) -> int:
-        """Samples that are scored at once."""
-        return self._inference_batch
 
     @cached_property
     def _made(self) -> dict[str, np.ndarray]:
@@ -82,7 +77,7 @@ class ChosenDetection(Detection):
     def _tried(self, model) -> tuple[np.ndarray, list[np.ndarray]]:
         """Scores of normal validation samples, and of each kind of anomaly: float64 (samples,)."""
         each = [self._untouched, *self._made.values()]
-        told = self._part(model, "score").predict(np.concatenate(each), batch_size=self._tried_at_once, verbose=0)
+        told = self._part(model, "score").predict(np.concatenate(each), batch_size=self._inference_batch, verbose=0)
         scores = np.split(metrics.finite(told), np.cumsum([len(part) for part in each])[:-1])
         return scores[0], scores[1:]
 

@@ -9,9 +9,10 @@ import numpy as np
 
 BLEND = "detector-blend"
 _LEAST = 1e-12  # of a score
-# Deviations below the normal mean that count at most: no detector outweighs another by finding a row more than normal,
-# and of scores that are tiny the digits are few, which their logarithms would show.
-_LOWEST = -1.0
+# Of the median normal score, added before the logarithm: of tiny scores the digits are few, which it would show.
+_ADDED = 0.1
+_FEWEST = 5  # normal samples that tell a scale
+_ALL = 6  # detectors of which all combinations are tried
 
 
 class Scored(NamedTuple):
@@ -30,46 +31,61 @@ class Scored(NamedTuple):
     made: list[np.ndarray]
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """Mean and deviation of the logarithms of the scores of normal rows; scores are about lognormal."""
-        told = np.log(np.maximum(self.normal, _LEAST))
-        return float(told.mean()), max(float(told.std()), 1e-3)
+    def scale(self) -> tuple[float, float, float]:
+        """What is added to scores, and then mean and deviation of the logarithms of those of normal rows; scores are
+        about lognormal.
+        """
+        added = max(_ADDED * float(np.median(self.normal)), _LEAST)
+        told = np.log(np.maximum(self.normal, 0.0) + added)
+        return added, float(told.mean()), max(float(told.std()), 1e-3)
 
     def odds(self, scores: np.ndarray) -> np.ndarray:
         """Scores on the scale that all detectors have in common: deviations above the normal mean."""
-        mean, deviation = self.scale
-        return np.maximum((np.log(np.maximum(scores, _LEAST)) - mean) / deviation, _LOWEST)
+        added, mean, deviation = self.scale
+        return (np.log(np.maximum(scores, 0.0) + added) - mean) / deviation
 
 
 def best_of(detectors: Sequence[Scored], measure: Callable[[np.ndarray, list[np.ndarray]], float]) -> list[Scored]:
-    """The two or more detectors whose mean is the best, the first ones of equals; [] if there are not two whose scores
-    are above 0.
+    """The two or more detectors whose mean is the best, the first ones of equals; of more than six, those that are
+    found by adding one after the other.
 
     Args:
         measure: of (scores of normal rows, of each kind of anomaly), the higher the better.
+
+    Returns:
+        [] if there are not two whose scores are above 0, or fewer than five normal rows, which tell no scale.
     """
-    able = [one for one in detectors if (one.normal > 0).all()]
+    able = [one for one in detectors if (one.normal > 0).all() and len(one.normal) >= _FEWEST]
     odds = {id(one): (one.odds(one.normal), [one.odds(scores) for scores in one.made]) for one in able}
-    found, best = list[Scored](), -np.inf
+
+    def value(some: tuple[Scored, ...]) -> float:
+        told = [odds[id(one)] for one in some]
+        normal = np.mean([of_normal for of_normal, _ in told], 0)
+        return measure(normal, [np.mean(kind, 0) for kind in zip(*(made for _, made in told))])
+
+    found, best = tuple[Scored, ...](), -np.inf
     for size in range(2, len(able) + 1):
-        for some in combinations(able, size):
-            told = [odds[id(one)] for one in some]
-            normal = np.mean([of_normal for of_normal, _ in told], 0)
-            value = measure(normal, [np.mean(kind, 0) for kind in zip(*(made for _, made in told))])
-            if value > best:
-                found, best = list(some), value
-    return found
+        tried: list[tuple[Scored, ...]] = list(combinations(able, size))
+        if len(able) > _ALL and size > 2:
+            tried = [(*found, one) for one in able if id(one) not in map(id, found)]
+        values = list(map(value, tried))
+        if max(values) > best:
+            found, best = tried[int(np.argmax(values))], max(values)
+        elif len(able) > _ALL:
+            break
+    return sorted(found, key=lambda one: [id(other) for other in able].index(id(one)))
 
 
-def combined(detectors: Sequence[Scored], usual: Sequence[float] = ()) -> keras.Model:
+def combined(detectors: Sequence[Scored], usual: Sequence[float]) -> keras.Model:
     """The mean of detectors as a network, with outputs as in `networks.normals`.
 
     The score is that mean (Stouffer's method, with the logarithms of scores as normally distributed). What a column
-    contributes is the mean of its shares in the parts; the expected values are the mean of theirs.
+    contributes is the mean over the parts, each divided by what is usual there; the expected values are the mean of
+    theirs.
 
     Args:
         usual: of each, the distance of a place that is usual: the maps are divided by it, so that places of different
-            samples can be compared. (): a map is divided by its sum.
+            samples can be compared.
     """
     ops = keras.ops
     first = detectors[0].model.input
@@ -77,15 +93,10 @@ def combined(detectors: Sequence[Scored], usual: Sequence[float] = ()) -> keras.
     scores, shares, expected = [], [], []
     for number, one in enumerate(detectors):
         one.model.name = f"part{number}"
-        told, (mean, deviation) = one.model(inputs), one.scale
-        odds = (ops.log(ops.maximum(told["score"], _LEAST)) - mean) * (1.0 / deviation)
-        scores.append(ops.maximum(odds, _LOWEST))
+        told, (added, mean, deviation) = one.model(inputs), one.scale
+        scores.append((ops.log(ops.maximum(told["score"], 0.0) + added) - mean) * (1.0 / deviation))
         places = ops.maximum(told["map"], 0.0)
-        if usual:
-            shares.append(places * (1.0 / max(usual[number], _LEAST)))
-        else:
-            axes = tuple(range(1, len(places.shape)))
-            shares.append(places / ops.maximum(ops.sum(places, axes, keepdims=True), _LEAST))
+        shares.append(places * (1.0 / max(usual[number], _LEAST)))
         if "reconstruction" in told:
             expected.append(told["reconstruction"])
     mean_of = lambda tensors: keras.layers.Average()(tensors) if len(tensors) > 1 else tensors[0]

@@ -1,4 +1,6 @@
-"""Anomaly detection in images: an autoencoder of normal ones, or of what a pretrained backbone says of them."""
+"""Anomaly detection in images: autoencoders of normal ones, and detectors fitted to what a pretrained backbone says of
+them.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -176,7 +178,7 @@ class ImageAnomalies(Pixels, ChosenDetection):
     def _usual_distances(self, chosen) -> list[float]:
         """The median distance of a place in normal images: maps of different sizes and units can be added then."""
         maps = lambda one: self._part(one.model, "map").predict(
-            self._untouched, batch_size=self._tried_at_once, verbose=0
+            self._untouched, batch_size=self._inference_batch, verbose=0
         )
         return [float(np.median(maps(one))) for one in chosen]
 

@@ -19,12 +19,15 @@ class Features:
         groups: int64 (features,), the column of the table that each is of.
         numbers: features that are numbers; they come first, and others are 0 or 1.
         center, spread: mean and deviation of each feature over the training rows, float64 (features,).
+        whole: which have whole numbers in all training rows, bool (features,), and are given no others: rows between
+            them would be told by that alone.
     """
 
     groups: np.ndarray
     numbers: int
     center: np.ndarray
     spread: np.ndarray
+    whole: np.ndarray
 
 
 def made_anomalies(rows: np.ndarray, features: Features, seed: int) -> dict[str, np.ndarray]:
@@ -81,7 +84,8 @@ def made_anomalies(rows: np.ndarray, features: Features, seed: int) -> dict[str,
         found["flat"] = np.where(some(0.3, free), features.center, drawn())
     if features.numbers < width:
         found["unusual"] = _unusual(drawn(), some(0.2, np.arange(width) >= features.numbers), features, generator)
-    return {name: made.astype(np.float32) for name, made in found.items()}
+    whole = features.whole & free
+    return {name: np.where(whole, np.round(made), made).astype(np.float32) for name, made in found.items()}
 
 
 def _unusual(rows: np.ndarray, changed: np.ndarray, features: Features, generator) -> np.ndarray:

@@ -8,14 +8,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tfpipelines import datasets, models, networks
+from tfpipelines import datasets, metrics, models, networks
 from tfpipelines.core.words import brief, counted
 from tfpipelines.errors import DataError
 from tfpipelines.tasks import anomaly
 
 from .choice import ChosenDetection
 
-_TRIED = 2048  # samples that are scored at once
 _USUAL_LENGTH = 32  # of windows, where it is to be told by data that are not read yet
 
 
@@ -117,9 +116,12 @@ class NumberDetection(ChosenDetection):
             tell(np.zeros((count, *self.preprocessor.shape), np.float32))
 
     # --- a choice among candidates
-    @property
-    def _tried_at_once(self) -> int:
-        return _TRIED
+    def _usual_distances(self, chosen) -> list[float]:
+        """The mean contribution of a column in normal samples; many may be 0."""
+        maps = lambda one: self._part(one.model, "map").predict(
+            self._untouched[: metrics.MOST_MAPS], batch_size=self._inference_batch, verbose=0
+        )
+        return [float(np.maximum(maps(one), 0.0).mean()) for one in chosen]
 
     def _contained(self, artifact) -> str:
         if not (kept := networks.rows_within(artifact.network)):

@@ -186,6 +186,8 @@ class LinearFits:
                 mixed = sum(share * column[held_out] for share, column in zip(shares, columns))
                 after[held_out] = networks.losses_of(np.asarray(mixed), targets[held_out])
             gain = before - after
+            if weights is not None and weights.ndim == 1:
+                gain = gain * weights / weights.mean()
             if gain.mean() <= gain.std(ddof=1) / np.sqrt(len(gain)):
                 continue
             shares = _least_loss(columns, targets, weights)
