@@ -268,8 +268,7 @@ class Choice:
             cause = f"search.objective: {metric} is not measured here, so no network can be chosen by it."
             raise ConfigError(cause, f"Metrics that are: {', '.join(figures)}.")
         if not math.isfinite(figures[metric]):
-            remedy = "Lower train.learning_rate." if self.task.epochs > 1 else "Name one network with model.name."
-            raise DivergedError(f"{metric} is {figures[metric]}.", remedy)
+            raise DivergedError(f"{metric} is {figures[metric]}.", "Lower train.learning_rate.")
         parameters = artifact.network.count_params()
         told = {"status": "completed", "reason": "", "score": figures[metric], "figures": figures}
         return {**told, "parameters": parameters, "best_epoch": 0, "epochs": 0, "seconds": 0.0}

@@ -12,7 +12,7 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer
 from tfpipelines.core import config
-from tfpipelines.errors import ConfigError, Interrupted, NothingFitsError
+from tfpipelines.errors import ConfigError, DataError, Interrupted, NothingFitsError
 from tfpipelines.exporting.formats import exporters
 from tfpipelines.tasks import SCHEMAS, new_task
 from tfpipelines.tasks.base import checked
@@ -217,3 +217,10 @@ def test_a_mean_of_detectors_is_predicted_explained_and_exported(monkeypatch):
     for format in exporters():
         proof = tfpipelines.export(run, format, samples=30).manifest["proof"]
         assert proof["largest_difference"] < 1e-4 and proof["flips"] == 0
+
+
+@pytest.mark.eager
+def test_a_table_without_variation_lets_nothing_choose():
+    pd.DataFrame({"a": np.ones(120)}).to_csv("same.csv", index=False)
+    with pytest.raises(DataError, match="no anomalies can be made of these samples"):
+        run_of("auto", "same.csv", **{"model.candidates": ["pca", "knn"], "evaluation.false_alarm_rate": 0.3})

@@ -12,6 +12,7 @@ import numpy as np
 from tfpipelines import metrics
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import counted
+from tfpipelines.errors import DataError
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import PSEUDO
 
@@ -71,6 +72,13 @@ class ChosenDetection(Detection):
     def validation_figures(self, artifact) -> dict[str, float]:
         if not self._compared:
             return {}
+        if not self._made:
+            if not self.asked.chooses:
+                return {}
+            cause = (
+                "No detector can be chosen: no anomalies can be made of these samples, all of whose values are equal."
+            )
+            raise DataError(cause, "Give data that vary, or name one network with model.name.")
         normal, made = self._tried(artifact.model)
         return {PSEUDO: metrics.mean_roc_auc(normal, made)}
 

@@ -28,8 +28,8 @@ class NormalData(GroupedData):
     )
     validation: AutoFraction = fixed(
         "auto",
-        "share of the normal samples held out to choose epoch and network, where no such split is given; auto: about a fifth "
-        "of those that are held out",
+        "share of the normal samples held out to choose epoch and network, where no such split is given; auto: about a "
+        "fifth of those that are held out",
     )
     calibration: AutoFraction = fixed(
         "auto",
@@ -128,8 +128,8 @@ class AnomalySeriesData(SampleData):
     )
     validation: Annotated[AutoFraction, Role.OF_SOURCE] = fixed(
         "auto",
-        "share of the training points held out to choose epoch and network, before those of calibration, where no such split "
-        "is given; auto: 0.08",
+        "share of the training points held out to choose epoch and network, before those of calibration, where no such "
+        "split is given; auto: 0.08",
     )
     calibration: Annotated[AutoFraction, Role.OF_SOURCE] = fixed(
         "auto",
