@@ -110,6 +110,7 @@ def test_pictures_of_a_new_source(lists, tfpipe, tmp_path, digits):
     np.testing.assert_array_equal(table[scores], same[scores])
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_texts_of_a_new_source(lists, tfpipe, tmp_path):
     path = write(tmp_path / "some.lst", words())

@@ -328,6 +328,7 @@ def test_an_expensive_field_of_data_may_be_searched():
     assert len(search.leaderboard) == 2 and set(search.leaderboard["status"]) == {"completed"}
 
 
+@pytest.mark.slow
 def test_files_are_decoded_once_for_all_trials(photos, tmp_path):
     search = tune(data__path=str(photos), data__limit=None, train__batch_size=4, search__trials=2, train__epochs=1)
     (cache,) = (tmp_path / "cache" / "images").glob("*.npy")

@@ -258,7 +258,8 @@ print(json.dumps([numpy.asarray(answer).tolist() for answer in answers]))
 """
 
 
-@pytest.mark.parametrize("backend", some(["numpy", "tensorflow", "jax"], ["numpy"]))  # NumPy is loaded fastest
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["numpy", "tensorflow", "jax"])
 def test_files_load_without_this_package(backend, tmp_path, monkeypatch):
     numbers, codes = unseen()
     trees = fitted(3)

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +20,13 @@ from tfpipelines.core.files import file_hash
 from tfpipelines.errors import ConfigError, DataError
 from tfpipelines.tasks import TASKS
 
-from ...conftest import DOT, ROOT, TINY, some
+from ...conftest import DOT, ROOT, TINY
 from ...eager import eagerly
 from ...tasks.cases import CASES, SMALL_ANOMALY, SMALL_ROWS
 from ...tasks.test_contract import case_of
 
 SMALL = [*TINY, "data.limit=64"]
 ALL = 10**6
-QUICK = ("anomaly-table",)
 
 
 class Phases(Observer):
@@ -69,12 +67,13 @@ def is_table_of(run, surface):
         assert image.width > 1000
 
 
-@pytest.mark.parametrize("name", some(sorted(set(TASKS) - {"dcgan"}), QUICK))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(TASKS) - {"dcgan"}))
 @pytest.mark.pictures
 def test_the_center_of_every_task_is_the_loss_that_keras_measured(name, request, monkeypatch):
     pipeline, overrides, _ = case_of(name, request)
     phases = Phases()
-    with eagerly() if name in QUICK else nullcontext(), monkeypatch.context() as undrawn:
+    with monkeypatch.context() as undrawn:
         undrawn.setattr(FigureCanvasAgg, "print_png", lambda self, path: Path(path).write_bytes(DOT))
         run = tfpipelines.run(pipeline, overrides, observer=phases)
     before = file_hash(run.folder / "model.keras"), run.model.get_weights()

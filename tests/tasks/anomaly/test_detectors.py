@@ -23,7 +23,7 @@ from ..cases import FITTED
 
 FEW = {"train.batch_size": 16, "evaluation.bootstrap": 20, "evaluation.baselines": False}
 OF_NETWORKS = ("components", "covariance", "neighbors", "max_samples", "latent")  # fields that the pipeline searches
-FORMATS = {"isolation_forest": ("onnx",)}  # of the quick suite
+FORMATS = {"knn": ("onnx",)}  # of the quick suite
 
 
 def write(path="t.csv", count=160):

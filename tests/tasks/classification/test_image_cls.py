@@ -223,6 +223,7 @@ def test_imbalance(tmp_path, digits):
     assert share["weights"] > share["plain"] + 0.1 and share["oversample"] > share["plain"] + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_early_stopping_and_plateau_act(photos):
     finished = run(

@@ -129,7 +129,7 @@ def test_a_resumed_choice_is_the_same(chosen, tmp_path):
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("target", ["labels", "number"])
+@pytest.mark.parametrize("target", some(["labels", "number"], ("number",)))
 def test_several_labels_and_numbers(target, reviews, tmp_path):
     table = reviews.head(120).copy()
     if target == "labels":
@@ -215,6 +215,7 @@ def test_where_nothing_helps_one_linear_model_is_left():
     assert found.sole == 0 and found.network is None and found.fields == {"wide": 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_texts_without_long_ngrams_and_an_own_network(tmp_path, monkeypatch):
     (tmp_path / "net.py").write_text(

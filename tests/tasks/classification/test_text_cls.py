@@ -569,6 +569,7 @@ def test_14_a_class_of_unknown_words_alone_is_an_error(tmp_path, reviews):
         run("odd.csv", "data.on_bad=skip", "data.min_count=2")
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_a_run_of_an_earlier_version_goes_on_with_texts_as_they_are_written(tmp_path, reviews, monkeypatch):
     from tfpipelines.tasks.supervised_texts import SupervisedTexts

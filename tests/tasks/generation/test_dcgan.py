@@ -112,6 +112,7 @@ def test_a_run_is_measured_seen_and_used(small, tfpipe):
     assert figures["samples"] == 64 and figures["test"]["kid"] > figures["baselines"]["real images"]["kid"]
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_figures_are_by_the_classifier_of_training_alone(small, tiny_classifier, tmp_path):
     shutil.copytree(tiny_classifier, tmp_path / "classifier")
@@ -275,6 +276,7 @@ def test_labels_must_be_there_for_a_conditional_one(tmp_path, digits, small):
     assert "model.conditional=false" in caught.value.remedy
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_a_collapse_is_told_when_it_begins(tmp_path, small):
     """Real images that differ much, and a generator that has had no time to learn that."""

@@ -191,6 +191,7 @@ def test_from_takes_categories_over_by_their_names(tmp_path):
             trained(tmp_path / "b", later, f"model.name={name}", start=earlier.folder)
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_a_linear_model_is_fitted_at_once_or_trained_by_other_losses(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["tfpipe", "run", "tabular", "data.columns=[city, size]"])
