@@ -6,7 +6,7 @@ import pytest
 
 from tfpipelines.datasets.findings import Findings
 from tfpipelines.datasets.label_advice import note_times, number_reason, one_hot_columns, several_labels, warn_groups
-from tfpipelines.datasets.table_files import table_of
+from tfpipelines.datasets.table_cells import table_of
 
 from ..conftest import DOT
 

@@ -153,20 +153,24 @@ def test_bytes_are_decoded_like_files(lists, tmp_path, digits, cache):
 
 def test_refusals_name_what_the_members_read(lists, tmp_path):
     (tmp_path / "a.xyz").write_text("")
-    tables = ".csv, .jsonl, .ndjson"
+    tables = ".csv, .json, .jsonl, .ndjson"
     for kind, message, remedy in (
         (
             IMAGES,
             "not a source of images",
-            f"Give a folder, or a file that ends in {tables[:12]}, .lst, .ndjson, .npz, ",
+            f"Give a folder, or a file that ends in {tables[:19]}, .lst, .ndjson, .npz, ",
         ),
         (
             TEXTS,
             "not a source of texts",
-            f"Give a folder, or a file that ends in {tables[:12]}, .lst, .ndjson, .parquet",
+            f"Give a folder, or a file that ends in {tables[:19]}, .lst, .ndjson, .ods, .parquet",
         ),
-        (ROWS, "not a table", f"Give a file that ends in {tables}, .npz, .parquet, .tsv. For folders of images"),
-        (SERIES, "not a table", f"Give a file that ends in {tables}, .parquet, .tsv."),
+        (
+            ROWS,
+            "not a table",
+            f"Give a file that ends in {tables}, .npz, .ods, .parquet, .tsv, .xls, .xlsb, .xlsm, .xlsx. For folders of",
+        ),
+        (SERIES, "not a table", f"Give a file that ends in {tables}, .ods, .parquet, .tsv, "),
     ):
         with pytest.raises(DataError, match=message) as caught:
             source.open_source(str(tmp_path / "a.xyz"), kind)

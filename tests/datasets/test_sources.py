@@ -383,7 +383,7 @@ def test_samples():
 
 def test_unknown_kind_of_file(tmp_path):
     with pytest.raises(DataError, match="not a source of images"):
-        read_image_source(write_table(tmp_path, "x", "x.xlsx"))
+        read_image_source(write_table(tmp_path, "x", "x.docx"))
 
 
 def test_links_between_sibling_folders(photos):
@@ -434,7 +434,7 @@ def test_a_table_without_a_header_is_told_as_such(photos):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("a.xlsx", "Save the sheet as CSV"), ("a.csv.gz", "gunzip a.csv.gz"), ("a.json", "to_json('a.jsonl'")],
+    [("a.numbers", "Save the sheet as CSV"), ("a.parquet.gz", "gunzip a.parquet.gz"), ("a.csv.zst", "unzstd")],
 )
 def test_tables_that_are_not_read_are_told_how_to_convert(tmp_path, name, words):
     (tmp_path / name).write_bytes(b"x")

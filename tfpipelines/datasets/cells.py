@@ -10,7 +10,7 @@ import pandas as pd
 from ..core.words import counted, listed
 from ..errors import DataError
 from .findings import Findings
-from .table_files import LINE
+from .table_cells import LINE
 
 SHOWN = 10
 _MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.files import atomic_write
+from ..core.machine import cache_folder
 from ..errors import ResourceError
-from .image_store import cache_folder
 from .tracing import appended
 
 _SLICE = 16_384  # samples whose features are computed before they are written

@@ -4,13 +4,12 @@ import io
 from pathlib import Path
 
 _ARCHIVE = "an archive; unpack it, then give the folder"
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".7z", ".rar")
+READABLE = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")  # archives
+ARCHIVE_ENDINGS = (*READABLE, ".7z", ".rar")
 _UNPACK = {".zip": "unzip {}", ".7z": "7z x {}", ".rar": "unrar x {}"}
 _HEAD = 512
 _CONVERT = {  # ending of a table that is not read -> how to make one of it that is
-    **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "Save the sheet as CSV (UTF-8)."),
-    ".json": "Write it as JSON lines, one object a line: pandas.read_json('{0}').to_json('{1}.jsonl', "
-    "orient='records', lines=True).",
+    ".numbers": "Save the sheet as CSV (UTF-8).",
     ".gz": "Decompress it: gunzip {0}.",
     ".bz2": "Decompress it: bunzip2 {0}.",
     ".xz": "Decompress it: unxz {0}.",
@@ -67,7 +66,8 @@ def is_archive(name: str) -> bool:
 def unpacking(path: Path) -> str:
     """How an archive is unpacked, as a remedy."""
     command = _UNPACK.get(path.suffix.lower(), "tar -xf {}").format(path.name)
-    return f"Unpack it ({command}), then give the folder."
+    itself = " Or give the archive by itself." if path.name.lower().endswith(READABLE) else ""
+    return f"Unpack it ({command}), then give the folder.{itself}"
 
 
 def conversion(path: Path) -> str:

@@ -22,7 +22,8 @@ from .source.base import SampleTable
 from .source.named_files import is_file, local_name
 from .source.requests import IMAGES, Request
 from .source.table import Frame, find_column
-from .table_files import in_words
+from .table_cells import in_words
+from .table_files import PLAIN, TableForm
 
 _MISSING = {  # code of a finding -> why a row names no image
     "absent": "the table names no file there, or several",
@@ -73,6 +74,7 @@ def raw_images(
     follow_links: bool = False,
     root: str | None = None,
     levels: LevelRange | None = None,
+    form: TableForm = PLAIN,
 ) -> list[RawImage]:
     """The images that `inputs` mean.
 
@@ -82,12 +84,13 @@ def raw_images(
             does a DataFrame, whose paths start from the working folder. None, NaN and NA are inputs without an image.
         item_column, follow_links, root: the fields of the same name in `ImageData`.
         levels: of arrays of other kinds than uint8, see `to_uint8`.
+        form: how tables are written.
 
     Raises:
         DataError: if one is of a type that is no image, or a DataFrame has no column of paths.
     """
     images: list[RawImage] = []
-    request = Request.to_predict(IMAGES, {"image": item_column}, follow_links, root)
+    request = Request.to_predict(IMAGES, {"image": item_column}, follow_links, root, form)
     for found in walk_inputs(inputs, request, _EXPECTED):
         if found.error:
             images.append(RawImage(found.name, error=found.error))
@@ -172,7 +175,7 @@ def _from_frame(frame: pd.DataFrame, request: Request) -> list[RawImage]:
         DataError: if it has no column of paths.
     """
     source, images = Frame(frame), []
-    cells, given = in_words(source.written()), source.given
+    cells, given = in_words(source.written(PLAIN)), source.given
     column: str = find_column(cells, "image", request)
     for row, name in enumerate(cells[column]):
         path = local_name(name, Path(request.root or "")) if name else None

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import psutil
 import tensorflow as tf
 from PIL import Image
 from threadpoolctl import threadpool_limits
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from .. import __version__
 from ..core.config.images import LevelRange
 from ..core.files import atomic_write, write_json
+from ..core.machine import cache_folder, free_memory
 from ..core.run_files import found_json
 from ..errors import DataError, ResourceError
 from .decoding import BYTES, Header, printable, read_header
@@ -169,22 +169,6 @@ def store_files(
     small = np.zeros((len(headers), *thumbnail_shape(preprocessor.shape)), np.uint8) if array is None else None
     fingerprints, bad = decoder.run(rows, array, small)
     return ImageStore(preprocessor.shape, fingerprints, bad, cache, array, decoder.decode, small)
-
-
-def free_memory() -> int:
-    """Bytes that this process may still take, by the system and by its control group."""
-    free = psutil.virtual_memory().available
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    try:
-        return min(free, int(limit.read_text()) - int(used.read_text()))
-    except (OSError, ValueError):  # no control group, or one without a limit
-        return free
-
-
-def cache_folder() -> Path:
-    """Where decoded data are kept on request: $TFPIPE_CACHE, or tfpipelines in the user's cache folder."""
-    given = os.environ.get("TFPIPE_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfpipelines"
 
 
 class _Decoder:

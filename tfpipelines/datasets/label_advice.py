@@ -10,7 +10,7 @@ import pandas as pd
 from ..core.words import counted, listed
 from .cells import is_numeric
 from .findings import Findings
-from .table_files import LINE
+from .table_cells import LINE
 from .times import are_dates, is_clock
 
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+(e[-+]?\d+)?", re.I)

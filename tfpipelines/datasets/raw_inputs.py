@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ConfigError, DataError, TfpipelinesError
+from .archives import within_archive
 from .source import open_source
 from .source.base import SampleTable
 from .source.folder import File
@@ -118,6 +119,16 @@ def _at_path(text: str, request: Request) -> Iterator[Found]:
         if files:
             yield Found(text, error="no file matches" if glob.has_magic(text) else "no such file")
             return
+    except NotADirectoryError:  # a path through an archive, perhaps
+        try:
+            inner = within_archive(path)
+        except TfpipelinesError as error:
+            yield Found(text, error=" ".join(str(error).split()))
+            return
+        if inner is None:
+            yield Found(text, error="no such file")
+            return
+        path = inner
     except (OSError, ValueError) as error:
         yield Found(text, error=getattr(error, "strerror", "") or str(error))
         return

@@ -1,61 +1,64 @@
-"""Tables of samples: CSV, TSV, JSONL and Parquet, checked before pandas gets to see them."""
+"""Tables of samples: CSV, TSV, JSON, Parquet and sheets of Excel, checked before pandas gets to see them."""
 
 import codecs
 import csv
 import io
-import json
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .sample_table import SEPARATOR
+from . import workbooks
+from .compressed import COMPRESSIONS, content_of, ending_of, plain_ending
+from .json_tables import read_json
+from .table_cells import cells_of, frame_of
 
-LINE = "line of the file"  # the column that says where a row begins
+TEXTUAL = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")  # each also compressed
+ENDINGS = (*TEXTUAL, *(kind + packed for kind in TEXTUAL for packed in COMPRESSIONS), ".parquet", *workbooks.ENDINGS)
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
-class Listed(str):
-    """A cell that held a list: its elements joined by bars, and each of them in `items`."""
+@dataclass(frozen=True)
+class TableForm:
+    """How a table is written, where its file does not tell.
 
-    items: tuple[str, ...]
+    Args:
+        delimiter: between the columns of CSV; where the header has none, another that it has is taken.
+        encoding: of text that is not UTF-8.
+        sheet: name of the sheet of a workbook; default: the first.
+    """
 
-    @classmethod
-    def of(cls, values: Iterable) -> "Listed":
-        """Of the elements of a list."""
-        items = tuple(_word(value) for value in values)
-        cell = cls(SEPARATOR.join(items) or SEPARATOR)  # no label at all is not the same as a missing one
-        cell.items = items
-        return cell
-
-
-def in_words(cells: pd.DataFrame) -> pd.DataFrame:
-    """What `read_cells` gives with every cell as text, a list as `Listed`, an absent one as None."""
-    columns = {name: cells[name] for name in cells.columns if name != LINE}
-    words = {name: pd.Series([cell_text(value) for value in column], dtype=object) for name, column in columns.items()}
-    table = pd.DataFrame({**words, LINE: cells[LINE]})
-    table.attrs = cells.attrs
-    return table
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
 
 
-def read_cells(path: Path) -> pd.DataFrame:
+PLAIN = TableForm()
+
+
+def read_cells(path: Path, form: TableForm = PLAIN) -> pd.DataFrame:
     """Reads a table; cells are as the file has them: text, or numbers and lists where it holds such. Row i stands for
     the sample; column `LINE` is where it begins. What is not as the ending of the file says stands in `attrs["as"]`.
 
     Raises:
         DataError: naming line and byte of what is wrong with the file.
     """
-    kind = path.suffix.lower()
+    kind = plain_ending(ending_of(path.name))
     if kind == ".parquet":
         return _read_parquet(path)
-    text = _read_text(path)
-    if kind in (".jsonl", ".ndjson"):
-        return _read_jsonl(path, text)
-    return _read_csv(path, text, "\t" if kind == ".tsv" else ",")
+    if kind in workbooks.ENDINGS:
+        return workbooks.read_sheet(path, form.sheet)
+    text, told = _text_of(path, content_of(path), form.encoding)
+    if kind in (".jsonl", ".ndjson", ".json"):
+        cells = read_json(path, text, lines=kind != ".json")
+    else:
+        cells = _read_csv(path, text, "\t" if kind == ".tsv" else ",", form.delimiter)
+    if told:
+        cells.attrs["as"] = [told, *cells.attrs.get("as", [])]
+    return cells
 
 
 def _named(delimiter: str) -> str:
@@ -66,41 +69,42 @@ def delimiter_of(text: str, usual: str) -> str:
     """What separates the columns: the usual character, unless the header lacks it and has another."""
     header = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
     others = {mark: header.count(mark) for mark in ",;\t|" if mark in header}
-    return usual if usual in others or not others else max(others, key=lambda mark: others[mark])
+    return usual if usual in header or not others else max(others, key=lambda mark: others[mark])
 
 
-def _read_text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+def _text_of(path: Path, content: bytes, encoding: str | None) -> tuple[str, str]:
+    """The text of a file, and in words how it is encoded where that is neither UTF-8 nor told by its first bytes."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
-            return content.decode("utf-16")
+            return content.decode("utf-16"), ""
         except UnicodeDecodeError as error:
             message = f"{path}: byte {error.start} is not UTF-16, as its first bytes say it is."
             raise DataError(message, "Save the table as plain UTF-8 text.") from error
-    if b"\0" in content:
-        byte = content.index(b"\0")
-        line = content.count(b"\n", 0, byte) + 1
-        message = f"{path}, line {line}: a NUL byte at byte {byte}."
-        raise DataError(message, "Save the table as plain UTF-8 text (not UTF-16).")
+    zero = content.find(b"\0")
     try:
-        return content.decode("utf-8").removeprefix("\ufeff")
+        if zero < 0:
+            return content.decode("utf-8").removeprefix("\ufeff"), ""
+        fault = f"a NUL byte at byte {zero}"
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        message = f"{path}, line {line}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8."
-        raise DataError(
-            message,
-            "Save the table as UTF-8, for example: iconv -f cp1252 -t utf-8 OLD > NEW (cp1252 is usual on Windows).",
-        ) from error
+        zero, fault = error.start, f"byte {error.start} (0x{content[error.start]:02x}) is not UTF-8"
+    if encoding is not None:
+        try:
+            if "\0" not in (text := content.decode(encoding)):
+                return text.removeprefix("\ufeff"), f"the encoding {encoding}"
+        except UnicodeDecodeError as error:
+            zero, fault = error.start, f"byte {error.start} is neither UTF-8 nor {encoding}, as data.encoding has it"
+    line = content.count(b"\n", 0, zero) + 1
+    remedy = "Set data.encoding, for example data.encoding=cp1252, which is usual on Windows, or save it as UTF-8."
+    if content[zero : zero + 1] == b"\0":
+        remedy = "Save the table as plain UTF-8 text, or set data.encoding=utf-16-le if it is UTF-16."
+    raise DataError(f"{path}, line {line}: {fault}.", remedy)
 
 
-def _read_csv(path: Path, text: str, usual: str) -> pd.DataFrame:
+def _read_csv(path: Path, text: str, usual: str, given: str | None = None) -> pd.DataFrame:
     if stated := re.match(r"sep=(.)\r?\n", text):  # as Excel writes it
         text = "\n" + text[stated.end() :]
-    delimiter = stated[1] if stated else delimiter_of(text, usual)
-    told = [] if delimiter == usual else [f"columns separated by {_named(delimiter)}"]
+    delimiter = stated[1] if stated else delimiter_of(text, given or usual)
+    told = [] if delimiter == (given or usual) else [f"columns separated by {_named(delimiter)}"]
     longest = csv.field_size_limit(len(text) + 1)  # Python's own is 131,072 characters
     try:
         frame = _read_csv_rows(path, text, delimiter)
@@ -141,24 +145,7 @@ def _read_csv_rows(path: Path, text: str, delimiter: str, quoting: Literal[0, 3]
     except csv.Error as error:
         message = f"{path}, line {start}: {str(error).replace(delimiter, _named(delimiter))}."
         raise DataError(message, "Fix the line; double the quotes inside quoted fields.") from error
-    return _frame(path, header, rows, lines)
-
-
-def _read_jsonl(path: Path, text: str) -> pd.DataFrame:
-    records, lines, remedy = [], [], "Each line must hold one JSON object."
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: not JSON: {error}.", remedy) from error
-        if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number}: not a JSON object.", remedy)
-        records.append(record)
-        lines.append(number)
-    header = list(dict.fromkeys(key for record in records for key in record))
-    return _frame(path, header, [[record.get(key) for key in header] for record in records], lines)
+    return frame_of(path, header, rows, lines)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -172,39 +159,3 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     except Exception as error:  # pyarrow has many kinds of errors for a damaged file
         raise DataError(f"{path} is not a readable Parquet file: {error}.", "Write it again.") from error
     return cells_of(frame, path)
-
-
-def table_of(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """A DataFrame with its cells `in_words`; `path` is what messages call it."""
-    return in_words(cells_of(frame, path))
-
-
-def cells_of(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """A DataFrame as `read_cells` gives it; `path` is what messages call it."""
-    frame = frame.astype(object).where(frame.notna(), None)
-    return _frame(path, [str(name) for name in frame.columns], frame.values.tolist(), list(range(1, len(frame) + 1)))
-
-
-def _frame(path: Path, header: list[str], rows: list[list], lines: list[int]) -> pd.DataFrame:
-    if not header or not rows:
-        raise DataError(f"{path} holds no rows.", "A table begins with a line of column names.")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: the column {twice[0]!r} appears twice in the header.", "Rename one of them.")
-    columns = {name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(header)}
-    return pd.DataFrame({**columns, LINE: lines})
-
-
-def cell_text(value) -> str | None:
-    """A cell as text, a list as `Listed`, None where there is nothing."""
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return Listed.of(value)
-    return None if value is None or value == "" else _word(value)
-
-
-def _word(value) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a column of whole numbers with gaps comes as floats
-    return str(value)

@@ -12,6 +12,7 @@ from .raw_inputs import is_missing, walk_inputs
 from .source.base import SampleTable
 from .source.requests import TEXTS, Request
 from .source.table import Frame
+from .table_files import PLAIN, TableForm
 from .text_form import TextForm
 from .text_table import clean_text, has_content, texts_of
 
@@ -41,6 +42,7 @@ def raw_texts(
     text_column: str | tuple[str, ...] | None = None,
     follow_links: bool = False,
     form: TextForm = _FORM,
+    tables: TableForm = PLAIN,
 ) -> list[RawText]:
     """The texts that `inputs` mean.
 
@@ -50,12 +52,13 @@ def raw_texts(
             table or DataFrame for its rows. None, NaN and NA are inputs without a text.
         text_column, follow_links: the fields of the same name in `TextData`.
         form: that texts are brought into.
+        tables: how tables are written.
 
     Raises:
         DataError: if one is of a type that is no text, or a DataFrame has no column of texts.
     """
     texts: list[RawText] = []
-    request = Request.to_predict(TEXTS, {"text": text_column}, follow_links)
+    request = Request.to_predict(TEXTS, {"text": text_column}, follow_links, form=tables)
     for found in walk_inputs(inputs, request, _EXPECTED):
         value = found.value.decode("utf-8", "replace") if isinstance(found.value, bytes) else found.value
         if found.error:

@@ -15,7 +15,7 @@ from ..core.words import brief
 from ..errors import DataError
 from .cells import is_missing_word, is_numeric, with_decimal_points
 from .findings import Findings
-from .table_files import LINE
+from .table_cells import LINE
 
 CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?\s*(Z|[+-]\d{2}:?\d{2})?\s*")
 YEAR_LAST = re.compile(r"\s*(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)", re.DOTALL)

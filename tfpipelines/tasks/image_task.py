@@ -181,7 +181,8 @@ class Pixels(Sampled):
     def _decoded(self, inputs: Any, batch_size: int) -> Iterator[tuple[list, np.ndarray]]:
         """Raw inputs, some at a time: their entries, and images uint8 (entries, *preprocessor.shape)."""
         data = self._known_data
-        entries = datasets.raw_images(inputs, data.item_column, data.follow_links, data.root, self.range)
+        form = datasets.form_of(data)
+        entries = datasets.raw_images(inputs, data.item_column, data.follow_links, data.root, self.range, form)
         return datasets.decoded(entries, self.preprocessor, batch_size, data)
 
     def _with_columns(self, table: "pd.DataFrame", entries: list) -> "pd.DataFrame":

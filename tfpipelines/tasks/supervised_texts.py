@@ -111,7 +111,7 @@ class SupervisedTexts(Supervised):
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
         data = self._known_data
         self._take_preprocessor(model)
-        entries = datasets.raw_texts(inputs, data.text_column, data.follow_links, self._form)
+        entries = datasets.raw_texts(inputs, data.text_column, data.follow_links, self._form, datasets.form_of(data))
         good = [number for number, entry in enumerate(entries) if not entry.error]
         texts = [entries[number].text for number in good]
         outputs = np.zeros((len(entries), self.target.outputs), np.float32)

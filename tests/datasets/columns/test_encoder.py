@@ -11,7 +11,7 @@ from tfpipelines import datasets, models
 from tfpipelines.datasets.columns.column import Column
 from tfpipelines.datasets.columns.dates import date_parts
 from tfpipelines.datasets.columns.types import choose_columns
-from tfpipelines.datasets.table_files import table_of
+from tfpipelines.datasets.table_cells import table_of
 from tfpipelines.errors import DataError
 
 TABLE = pd.DataFrame(

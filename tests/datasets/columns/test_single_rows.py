@@ -7,7 +7,7 @@ import pandas as pd
 
 from tfpipelines.datasets import Columns, RowEncoder
 from tfpipelines.datasets.columns.column import Column
-from tfpipelines.datasets.table_files import table_of
+from tfpipelines.datasets.table_cells import table_of
 
 COLUMNS = Columns(
     [

@@ -9,7 +9,7 @@ import pytest
 from tfpipelines.datasets import Findings
 from tfpipelines.datasets.cells import with_decimal_points
 from tfpipelines.datasets.columns.types import choose_columns, kind_of
-from tfpipelines.datasets.table_files import table_of
+from tfpipelines.datasets.table_cells import table_of
 from tfpipelines.errors import DataError
 
 ROWS = 60

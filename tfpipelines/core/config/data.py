@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from .fields import field, fixed
 from .section import LEFT_TO_RIGHT, Auto, AutoFraction, Count, Fraction, Positive, Role, Section
@@ -19,13 +19,42 @@ TARGET_COLUMN = fixed(
 ColumnName = Annotated[str, Field(pattern=r"[^-+.0-9]")]  # a number alone is a number of folds
 
 
+def _delimiter(value: object) -> object:
+    """A character; a tab may be written as \\t or tab."""
+    value = "\t" if value in ("\\t", "tab") else value
+    if isinstance(value, str) and (len(value) != 1 or value in '"\r\n'):
+        raise ValueError("data.delimiter must be one character, such as ; or tab")
+    return value
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"data.encoding: there is no encoding {name!r} of texts; usual: cp1252, latin-1") from error
+    return name
+
+
 class SourceData(Section):
     """Where data are."""
 
     path: Annotated[str, Role.PATH] = fixed(
-        ..., "a folder, a table (.csv .tsv .jsonl .parquet), or sample:NAME", min_length=1
+        ...,
+        "a folder, a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an archive (.zip .tar.gz) of such, or "
+        "sample:NAME",
+        min_length=1,
     )
     split_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of splits")
+    delimiter: Annotated[Annotated[str, BeforeValidator(_delimiter)] | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None,
+        "table: the character between the columns of CSV; default: a comma, or what the header has instead (; tab |)",
+    )
+    encoding: Annotated[Annotated[str, AfterValidator(_known_encoding)] | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None, "table: the encoding of text that is not UTF-8, such as cp1252; default: such text is refused"
+    )
+    sheet: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
+        None, "workbook (.xlsx .xls .ods): the name of the sheet; default: the first"
+    )
     limit: Count | None = fixed(None, "use at most this many rows of each split")
     on_bad: Annotated[Literal["auto", "error", "skip"], Role.READING] = fixed(
         "auto",

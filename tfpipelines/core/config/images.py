@@ -48,7 +48,10 @@ class PixelData(FileData):
     """Where images are, and what the network gets to see of them."""
 
     path: Annotated[str, Role.PATH] = fixed(
-        ..., "a folder, a table (.csv .tsv .jsonl .parquet), an .npz file, or sample:NAME", min_length=1
+        ...,
+        "a folder, a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an archive (.zip .tar.gz) of such, an "
+        ".npz file, or sample:NAME",
+        min_length=1,
     )
     item_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of image files")
     root: Annotated[str | None, Role.PATH, Role.READING, Role.ANEW] = fixed(

@@ -15,7 +15,9 @@ class TableData(TargetData):
     """A table, its target and the columns that it is predicted from."""
 
     path: Annotated[str, Role.PATH] = fixed(
-        ..., "a table (.csv .tsv .jsonl .parquet), an .npz file of x and y, or sample:NAME", min_length=1
+        ...,
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an .npz file of x and y, or sample:NAME",
+        min_length=1,
     )
     target_column: TargetColumn = TARGET_COLUMN
     columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(

@@ -43,7 +43,9 @@ class TextSource(LabelledData):
     """Where the texts are, and how much of each is read."""
 
     path: Annotated[str, Role.PATH] = fixed(
-        ..., "a table (.csv .tsv .jsonl .parquet), a folder of text files, or sample:NAME", min_length=1
+        ...,
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), a folder of text files, or sample:NAME",
+        min_length=1,
     )
     text_column: Annotated[TextColumns, Role.READING] = fixed(
         None, "table: the column of texts; or several, such as [title, body], joined by line feeds in this order"

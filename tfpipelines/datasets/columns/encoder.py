@@ -11,7 +11,7 @@ from ...core.words import counted, listed
 from ...errors import DataError
 from ..cells import tell_of_commas, uses_of_commas, with_commas_read
 from ..findings import Findings
-from ..table_files import LINE
+from ..table_cells import LINE
 from . import unread
 from .column import Column, codes_of, fitted, numbers_of, words_of
 from .types import SHOWN, WITH_COMMAS, Kind

@@ -21,7 +21,8 @@ from ..source.base import SampleTable
 from ..source.requests import FEATURES, Request
 from ..source.requests import Kind as RequestKind
 from ..source.table import Frame, clean_label
-from ..table_files import LINE, cells_of, in_words
+from ..table_cells import LINE, cells_of, in_words
+from ..table_files import PLAIN, TableForm
 from ..targets import settle_target
 from .encoder import Columns
 from .types import SHOWN, WITH_COMMAS, WORDS_AMONG_NUMBERS, Kind, choose_columns
@@ -122,7 +123,7 @@ def _chosen_and_read(
 
 
 def raw_table_rows(
-    inputs: Any, columns: Columns, roles: Mapping[str, Any], kind: RequestKind = FEATURES
+    inputs: Any, columns: Columns, roles: Mapping[str, Any], kind: RequestKind = FEATURES, form: TableForm = PLAIN
 ) -> tuple[list[str], pd.DataFrame, list[str], list[Origin | None]]:
     """The rows that `inputs` mean: a table's path or a glob pattern, a DataFrame with such columns, a row of one, an
     array (n, columns) or (columns,), or a list of such.
@@ -130,6 +131,7 @@ def raw_table_rows(
     Args:
         roles: role -> the columns of the training table that played it, such as the target.
         kind: of the request for tables.
+        form: how these are written.
 
     Returns:
         Items (the number of the row, with the table's path where there are several inputs), the cells of the model's
@@ -140,7 +142,7 @@ def raw_table_rows(
     Raises:
         DataError: if a table lacks columns; of several files, the others are answered.
     """
-    found = list(walk_inputs(inputs, Request.to_predict(kind, {}), _EXPECTED))
+    found = list(walk_inputs(inputs, Request.to_predict(kind, {}, form=form), _EXPECTED))
     items: list[str] = []
     errors: list[str] = []
     origins: list[Origin | None] = []

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..cells import PLAIN_NUMBER, to_finite
 from ..findings import Findings
-from ..table_files import cell_text
+from ..table_cells import cell_text
 from .column import Column, codes_of, numbers_of
 from .encoder import Columns, Encoded
 

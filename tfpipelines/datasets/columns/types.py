@@ -13,7 +13,7 @@ from ...errors import DataError
 from ..cells import is_missing_word
 from ..findings import Findings
 from ..identifiers import named_like_identifier
-from ..table_files import LINE, Listed
+from ..table_cells import LINE, Listed
 from ..times import are_dates, fits_format, format_of_dates
 
 Kind = Literal["number", "boolean", "category", "date", "text"]

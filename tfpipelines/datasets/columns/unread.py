@@ -9,7 +9,7 @@ import pandas as pd
 from ...core.words import counted, listed
 from ..cells import is_missing_word
 from ..findings import Findings
-from ..table_files import LINE
+from ..table_cells import LINE
 from .types import SHOWN, Kind
 
 _PLURAL = {"number": "numbers", "boolean": "booleans", "date": "dates"}

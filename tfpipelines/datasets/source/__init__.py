@@ -9,12 +9,15 @@ import functools
 import importlib
 import os
 import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...core import plugins
 from ...core.config.files import packaged, sample_names
 from ...core.words import counted, nearest
 from ...errors import ConfigError, DataError
+from ..archives import content_root, is_readable, unpacked, within_archive
+from ..compressed import COMPRESSIONS
 from ..file_kinds import conversion, is_archive, unpacking
 from ..sample_table import SEPARATOR, given_splits, places
 from .base import SampleTable, Source
@@ -65,15 +68,31 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
     able = [member for member in members() if kind.name in member.kinds]
     for member in able:
         if member.reads(located):
-            return member(located, path)
+            source = member(located, path)
+            given = Path(path).expanduser()
+            source.through = None if path.startswith("sample:") or given.exists() else given
+            return source
+    endings = tuple(sorted({ending for member in able for ending in member.endings}))
+    trees = any(member.tree for member in able)
+    if is_readable(located.name) and located.is_file():
+        whole = unpacked(located)
+        inner = content_root(located, whole, endings, trees)
+        member = next(member for member in able if member.reads(inner))
+        source = member(inner, path)
+        source.through = located / inner.relative_to(whole)
+        return source
     if is_archive(located.name) and located.is_file():
         raise DataError(f"{located} is an archive, which is not read.", unpacking(located))
-    endings = ", ".join(sorted({ending for member in able for ending in member.endings}))
-    folders = "a folder, or " if any(member.tree for member in able) else ""
+    folders = "a folder, or " if trees else ""
     message = f"{located} is not a {kind.source}: its extension is unknown."
     reasons = [plugins.reason("sources", plugin.name) for plugin in plugins.failures("sources")]
     remedy = conversion(located) if "table" in kind.source or kind.files else ""
-    raise DataError(message, remedy or f"Give {folders}a file that ends in {endings}.{kind.hint}", reasons)
+    raise DataError(message, remedy or f"Give {folders}a file that ends in {_told(endings)}.{kind.hint}", reasons)
+
+
+def _told(endings: Iterable[str]) -> str:
+    """Endings of files; compressed ones are not named one by one."""
+    return ", ".join(ending for ending in endings if not ending.endswith(COMPRESSIONS))
 
 
 def locate(path: str, key: str = "data.path") -> Path:
@@ -161,6 +180,8 @@ def settle_groups(table: SampleTable, request: Request) -> SampleTable:
 def _there(path: Path, key: str) -> Path:
     """The path; raises DataError unless it is there and is a regular file or a folder."""
     if not path.exists():
+        if inner := within_archive(path):
+            return inner
         parent = path.parent
         guess = f" The folder {parent.resolve()} exists." if parent.is_dir() and parent != Path(".") else ""
         raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")

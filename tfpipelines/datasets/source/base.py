@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ..compressed import ending_of
 from ..findings import Findings
 from ..folder_walk import Walk
 from .requests import SPLITTING, Request
@@ -28,11 +29,13 @@ class Source(ABC):
         endings: of the files that it reads, in small letters.
         tree: whether items are paths in folders, whose names may say something; then it has `walk`.
         root: the folder that items are files of; None where they are no local files.
+        through: where an archive was unpacked, `path` as one would write it; None else.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
     endings: ClassVar[tuple[str, ...]] = ()
     tree: ClassVar[bool] = False
+    through: Path | None = None
 
     def __init__(self, path: Path, named: str):
         self.path, self.named = path, named
@@ -42,7 +45,7 @@ class Source(ABC):
     @classmethod
     def reads(cls, path: Path) -> bool:
         """Whether this is the class for a path: by default, for files of its endings."""
-        return path.suffix.lower() in cls.endings and path.is_file()
+        return ending_of(path.name) in cls.endings and path.is_file()
 
     @abstractmethod
     def read(self, request: Request) -> "SampleTable":
@@ -103,6 +106,11 @@ class SampleTable:
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     columns: dict[str, Any] = field(default_factory=dict)
     given: pd.DataFrame | None = None
+
+    def __post_init__(self):
+        inside = self.source and self.source.through
+        if inside and not any(finding.code == "unpacked" for finding in self.findings.entries):
+            self.findings.add("unpacked", "note", f"{inside} is read from {self.source.path}, where it is unpacked")
 
     @property
     def read_columns(self) -> dict[str, str | tuple[str, ...]]:

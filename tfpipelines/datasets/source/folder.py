@@ -44,7 +44,7 @@ class Folder(Source):
         return SampleTable(frame, self, findings=findings)
 
     def name(self, item: str) -> str:
-        return str(self.path / item)
+        return str((self.through or self.path) / item)
 
     def walk(self, follow_links: bool, findings: Findings, beside: Path | None = None) -> Walk:
         return Walk(self.path, follow_links, findings, beside)

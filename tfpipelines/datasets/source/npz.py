@@ -1,4 +1,6 @@
-"""NumPy archives: `x` and `y` with an optional `split`, or `x_train`, `y_train`, `x_test`, ..."""
+"""NumPy archives: `x` and `y` with an optional `split`, or `x_train`, `y_train`, `x_test`, ..., or `train_images`,
+`train_labels`, ...
+"""
 
 import functools
 import zipfile
@@ -7,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DataError
-from ..sample_table import make_frame, split_of
+from ..sample_table import SEPARATOR, make_frame, split_of
 from .base import SampleTable, Source
 from .requests import Request
 
-_SAMPLES = ("x", "images", "data")
+_SAMPLES = ("x", "images", "imgs", "data")
 _LABELS = ("y", "labels", "targets")
 _SPLITS = ("split", "splits", "subset")
 _Piece = tuple[np.ndarray, list[str | None], list[str | None]]  # samples, labels, splits
@@ -21,7 +23,7 @@ class Archive(Source):
     """An .npz file of images of one size, or of rows of numbers.
 
     Arrays: images (n, height, width) or (n, height, width, channels), rows (n, columns); labels (n,), whole numbers or
-        text; split (n,), text.
+        text, or columns of 0 and 1, a label each (n, labels); split (n,), text.
     """
 
     kinds = ("images", "rows")
@@ -86,20 +88,26 @@ def _pieces(path: Path, arrays: dict[str, np.ndarray], floats: bool) -> list[_Pi
     """
     pieces: list[tuple[np.ndarray, np.ndarray | None, np.ndarray | str | None]] = []
     for name, images in arrays.items():
-        kind, _, word = name.partition("_")
-        split = split_of(word) if word else None
-        if kind in _SAMPLES and split:
-            suffix = name[len(kind) :]
-            labels = next((arrays[other + suffix] for other in _LABELS if other + suffix in arrays), None)
-            pieces.append((images, labels, split))
+        for pattern, (kind, word) in {"{0}_{1}": _parted(name), "{1}_{0}": _parted(name)[::-1]}.items():
+            if kind in _SAMPLES and (split := split_of(word)):
+                others = (arrays.get(pattern.format(other, word)) for other in _LABELS)
+                pieces.append((images, next((labels for labels in others if labels is not None), None), split))
     if not pieces:
         first = lambda names: next((arrays[name] for name in names if name in arrays), None)
         samples, labels, splits = map(first, (_SAMPLES, _LABELS, _SPLITS))
         if samples is None:
             message = f"{path} holds {', '.join(arrays) or 'nothing'}."
-            raise DataError(message, "Expected: x and y, or x_train, y_train, x_test, y_test.")
+            raise DataError(
+                message, "Expected: x and y, or x_train, y_train, x_test, y_test, or train_images, train_labels, ..."
+            )
         pieces = [(samples, labels, splits)]
     return [_fit(path, *piece, floats) for piece in pieces]
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """What stands before and after the first underscore."""
+    first, _, last = name.partition("_")
+    return first, last
 
 
 def _fit(
@@ -108,6 +116,9 @@ def _fit(
     count = len(images) if images.ndim else 0
     if labels is None:
         names: list[str | None] = [None] * count
+    elif labels.ndim == 2 and labels.shape[0] == count and labels.shape[1] > 1 and np.isin(labels, (0, 1)).all():
+        held = [np.flatnonzero(row) for row in labels]  # columns of 0 and 1: the number of a column is a label
+        names = [SEPARATOR.join(map(str, row)) or SEPARATOR for row in held]
     else:
         labels = labels.reshape(-1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.shape != (count,) or labels.dtype.kind not in ("iufbUS" if floats else "iubUS"):

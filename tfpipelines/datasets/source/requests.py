@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..table_files import PLAIN, TableForm
+
 _LABELS = ("label", "class", "target", "category", "class_name", "label_name", "y")
 _ODD = ("anomaly", "is_anomaly", "outlier", "is_outlier", "fault")
 _SPLITS = ("split", "subset", "set", "partition", "fold_type")
@@ -67,6 +69,7 @@ class Request:
         training: False for data that only a trained model is to see: then split folders need not hold one for training.
         optional: roles whose column may be absent although it is named.
         whole: whether all columns are wanted, and the rows that name no file, too: these have a `fault` in the frame.
+        form: how tables are written.
         layout, root, follow_links, on_bad, target, time_format: the fields of the same name in `data`.
     """
 
@@ -76,6 +79,7 @@ class Request:
     training: bool = True
     optional: tuple[str, ...] = ()
     whole: bool = False
+    form: TableForm = PLAIN
     layout: str = "auto"
     root: str | None = None
     follow_links: bool = False
@@ -92,19 +96,29 @@ class Request:
         optional = () if training else tuple(columns)
         names = ("layout", "root", "follow_links", "on_bad", "target", "time_format")
         given = {name: getattr(data, name) for name in names if hasattr(data, name)}
-        return cls(kind, columns, labelled, training, optional, **given)
+        return cls(kind, columns, labelled, training, optional, form=form_of(data), **given)
 
     @classmethod
     def to_predict(
-        cls, kind: Kind, columns: Mapping[str, Column], follow_links: bool = False, root: str | None = None
+        cls,
+        kind: Kind,
+        columns: Mapping[str, Column],
+        follow_links: bool = False,
+        root: str | None = None,
+        form: TableForm = PLAIN,
     ) -> "Request":
         """What the raw input of a prediction is asked: no labels, and columns may be absent though they are named."""
         how = cls(kind, columns, labelled=False, training=False, optional=tuple(kind.roles), whole=True)
-        return replace(how, root=root, follow_links=follow_links)
+        return replace(how, root=root, follow_links=follow_links, form=form)
 
     def required(self, role: str) -> bool:
         """Whether nothing goes without a column of that role."""
         return role in _NEEDED or (role == "label" and self.labelled and (self.kind.files or self.kind is FEATURES))
+
+
+def form_of(data: Any) -> TableForm:
+    """How the tables of a `data` section are written."""
+    return TableForm(*(getattr(data, name, None) for name in ("delimiter", "encoding", "sheet")))
 
 
 def _splitting(kind: Kind, data: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Tables: CSV, TSV, JSONL and Parquet, and DataFrames; which of their columns plays which role."""
+"""Tables: CSV, TSV, JSON, Parquet and sheets of workbooks, and DataFrames; which of their columns plays which role."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 
 from ...core.words import counted, listed, nearest
@@ -14,9 +15,11 @@ from ...errors import DataError
 from ..findings import Findings
 from ..label_advice import mark_of, note_times, one_hot_columns, warn_groups
 from ..sample_table import SEPARATOR, make_frame, split_of
-from ..table_files import LINE, Listed, cells_of, in_words, read_cells
+from ..table_cells import LINE, Listed, cells_of, in_words
+from ..table_files import ENDINGS, TableForm, read_cells
 from ..times import TimeFormat, times_of_rows
 from .base import SampleTable, Source
+from .embedded_files import take_contents
 from .named_files import NamedFiles
 from .requests import FEATURES, SPLITTING, TEXTS, Column, Request
 
@@ -32,7 +35,11 @@ class Table(Source):
     """A table with a row for each sample: it names a file, holds a text, or is the numbers of the sample itself."""
 
     kinds: ClassVar[tuple[str, ...]] = ("images", "texts", "rows", "series")
-    endings = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+    endings = ENDINGS
+
+    def __init__(self, path: Path, named: str):
+        super().__init__(path, named)
+        self._contents: dict[str, bytes] = {}  # of files that are in the table
 
     def read(self, request: Request) -> SampleTable:
         findings = Findings()
@@ -42,7 +49,8 @@ class Table(Source):
             if not root.is_dir():
                 message = f"The folder of images {root} does not exist."
                 raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
-        written = self.written()
+        written = self.written(request.form)
+        contents = take_contents(written) if files else {}
         cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, *SPLITTING)}
         label, fold = column.get("label"), _one(column["fold"])
@@ -51,7 +59,10 @@ class Table(Source):
             _advise_on_splits(cells, column, findings)
         items: Iterable[str | None] = map(str, range(len(cells)))
         faults: list[tuple[str, str] | None] = []
-        if files:
+        if files and (held := contents.get(str(column["image"]))) is not None:
+            self.root, self._contents = None, held
+            items, faults = _held(cells[_one(column["image"])], cells[LINE], findings)
+        elif files:
             named = NamedFiles(root, request.follow_links, findings)
             items, faults = named.resolve(cells[_one(column["image"])], cells[LINE]), named.faults
         labels: list[str | None] = [None] * len(cells)
@@ -80,9 +91,12 @@ class Table(Source):
             return table
         return table.keep(frame["item"].notna().to_numpy())
 
-    def written(self) -> pd.DataFrame:
+    def open(self, item: str) -> bytes | np.ndarray:
+        return self._contents[item] if self.root is None else super().open(item)
+
+    def written(self, form: TableForm) -> pd.DataFrame:
         """Every cell of the table, as `read_cells` gives them."""
-        return read_cells(self.path)
+        return read_cells(self.path, form)
 
 
 class Frame(Table):
@@ -106,8 +120,20 @@ class Frame(Table):
         named = self._frame.set_axis([str(name) for name in self._frame.columns], axis=1).reset_index(drop=True)
         return named.loc[:, ~named.columns.duplicated()]
 
-    def written(self) -> pd.DataFrame:
+    def written(self, form: TableForm) -> pd.DataFrame:
         return cells_of(self._frame, self.path)
+
+
+def _held(
+    names: Iterable[str | None], lines: Iterable[int], findings: Findings
+) -> tuple[list[str | None], list[tuple[str, str] | None]]:
+    """Items and faults, as of `NamedFiles`, of files that are in the table itself."""
+    items = list(names)
+    faults = [None if item else ("absent", f"line {line}: empty") for item, line in zip(items, lines)]
+    if told := [fault[1] for fault in faults if fault]:
+        message = f"{counted(len(told), 'row')} without the content of an image"
+        findings.add("absent", "error", message, "Fill the cells, or remove the rows.", told)
+    return items, faults
 
 
 def _require_other_columns(column: Mapping[str, Column], request: Request) -> None:

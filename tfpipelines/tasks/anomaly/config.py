@@ -60,7 +60,9 @@ class AnomalyTableData(SampleData, NormalData):
     """Rows of a table."""
 
     path: Annotated[str, Role.PATH] = fixed(
-        ..., "a table (.csv .tsv .jsonl .parquet), an .npz file of x and y, or sample:NAME", min_length=1
+        ...,
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an .npz file of x and y, or sample:NAME",
+        min_length=1,
     )
     test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
     columns: Annotated[Names | None, Role.OF_SOURCE] = fixed(
@@ -88,7 +90,9 @@ class AnomalySeriesData(SampleData):
     """Time series, cut into windows."""
 
     path: Annotated[str, Role.PATH] = fixed(
-        ..., "a table (.csv .tsv .jsonl .parquet) with a row for each point in time, or sample:NAME", min_length=1
+        ...,
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz) with a row for each point in time, or sample:NAME",
+        min_length=1,
     )
     test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
     time_column: Annotated[str | tuple[str, str] | None, Role.OF_SOURCE, Role.READING] = fixed(

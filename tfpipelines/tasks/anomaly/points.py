@@ -11,9 +11,9 @@ from ...datasets.columns.encoder import Columns
 from ...datasets.findings import Findings
 from ...datasets.source import locate
 from ...datasets.source.base import SampleTable
-from ...datasets.source.requests import INTERVALS, Request
+from ...datasets.source.requests import INTERVALS, Request, form_of
 from ...datasets.source.table import Table, clean_label
-from ...datasets.table_files import LINE
+from ...datasets.table_cells import LINE
 from ...datasets.times import TimeFormat, date_and_clock, order_of_dates, parse_dates, seconds
 from ...errors import DataError
 from .columns import choose_columns, settle_label
@@ -208,7 +208,7 @@ def _known_anomalies(
 
 def _inside(path: str, times: Times, groups: np.ndarray, data: AnomalySeriesData, findings: Findings) -> np.ndarray:
     """Which points lie in an interval of a table with columns start, end and, where there are several, the series."""
-    table = Table(locate(path, "data.intervals"), path).read(Request(INTERVALS))
+    table = Table(locate(path, "data.intervals"), path).read(Request(INTERVALS, form=form_of(data)))
     rows, columns, series_column = (
         table.cells,
         [str(table.columns[end]) for end in ("start", "end")],

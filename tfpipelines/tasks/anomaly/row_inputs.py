@@ -13,6 +13,7 @@ from ...datasets.input_columns import Origin
 from ...datasets.raw_inputs import walk_inputs
 from ...datasets.source.requests import ROWS, SERIES, Request
 from ...datasets.source.table import Frame
+from ...datasets.table_files import PLAIN, TableForm
 from ...errors import DataError
 from .config import AnomalySeriesData
 from .features import features, needed_numbers
@@ -21,14 +22,16 @@ from .points import Points, read_points, stretches
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
 
 
-def raw_rows(inputs: Any, columns: Columns) -> tuple[list[str], np.ndarray, list[str], list[Origin | None], list[str]]:
+def raw_rows(
+    inputs: Any, columns: Columns, form: TableForm = PLAIN
+) -> tuple[list[str], np.ndarray, list[str], list[Origin | None], list[str]]:
     """The rows that `inputs` mean, see `raw_table_rows`.
 
     Returns:
         Items, what a detector sees of them, float32 (n, features) with 0 where there is nothing, for each row why it
         cannot be read, or "", the row of a table that it is, and what there is to say of all.
     """
-    items, cells, errors, origins = raw_table_rows(inputs, columns, {}, ROWS)
+    items, cells, errors, origins = raw_table_rows(inputs, columns, {}, ROWS, form)
     encoded, findings = columns.transform(cells), Findings()
     values, bad = detector_rows(encoded, columns)
     unread = {name: one for name, one in encoded.unread.items() if name not in needed_numbers(columns)}

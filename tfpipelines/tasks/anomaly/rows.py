@@ -20,7 +20,7 @@ from ...datasets.samples import Samples
 from ...datasets.source import open_source, settle_groups
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import ROWS, SPLITTING, Request
-from ...datasets.table_files import LINE, cells_of, in_words
+from ...datasets.table_cells import LINE, cells_of, in_words
 from ...errors import DataError
 from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label

@@ -100,7 +100,9 @@ class RowAnomalies(NumberDetection):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
-        items, values, errors, origins, notes = anomaly.raw_rows(inputs, self.encoder)
+        items, values, errors, origins, notes = anomaly.raw_rows(
+            inputs, self.encoder, datasets.form_of(self.pipeline.data)
+        )
         told = self._told(model, values, batch_size, explain) if len(values) else {"score": np.zeros(0)}
         contributing = lambda row: evaluation.top_contributing_columns(
             self.columns, told["map"][row], values[row], told["reconstruction"][row]

@@ -9,7 +9,7 @@ import pandas as pd
 from ...core.words import counted, nearest
 from ...datasets.cells import is_numeric, to_numbers
 from ...datasets.findings import Findings
-from ...datasets.table_files import LINE
+from ...datasets.table_cells import LINE
 from ...datasets.times import (
     CLOCK,
     ORDERS,

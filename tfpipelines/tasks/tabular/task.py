@@ -261,7 +261,9 @@ class Tabular(Supervised):
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):
-        items, cells, errors, origins = datasets.raw_table_rows(inputs, self.columns, self.read_columns)
+        items, cells, errors, origins = datasets.raw_table_rows(
+            inputs, self.columns, self.read_columns, form=datasets.form_of(self.pipeline.data)
+        )
         unused = cells.attrs["unused"]
         encoded = self.columns.transform(cells)
         store, network = datasets.TableStore(encoded.numbers, encoded.codes), models.network_of(model)
