@@ -5,8 +5,11 @@ import gzip
 import io
 import json
 import lzma
+import random
+import re
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,9 +18,10 @@ from PIL import Image
 
 from tfpipelines.core import config
 from tfpipelines.core.config.images import ImageData
-from tfpipelines.datasets import compressed, image_samples, source
+from tfpipelines.datasets import cells as cells_module
+from tfpipelines.datasets import compressed, csv_tables, image_samples, source
 from tfpipelines.datasets.source.requests import FEATURES, IMAGES, Request
-from tfpipelines.datasets.table_cells import LINE
+from tfpipelines.datasets.table_cells import LINE, in_words
 from tfpipelines.datasets.table_files import TableForm, read_cells
 from tfpipelines.errors import ConfigError, DataError, ResourceError
 from tfpipelines.tasks import SCHEMAS
@@ -293,3 +297,61 @@ def test_columns_of_0_and_1_in_arrays(tmp_path):
     assert labels() == ["0", "2", "1", "2"]
     np.savez(tmp_path / "a.npz", x=images, y=np.array([[1, 1, 0], [0, 0, 0], [0, 0, 1], [1, 0, 1]], np.uint8))
     assert labels() == ["0|1", "|", "2", "0|2"]
+
+
+# --- the fast parser
+def random_csv(draw):
+    """A table of CSV, most of it well-formed."""
+    pieces = ["a", "1", " ", '"', '""', ",", "\n", "\r\n", "é", "NA", "x y", "\t", ";", "", "'", "\\", "#"]
+    columns, mark, end = draw.randint(1, 4), draw.choice(",;\t"), draw.choice(["\n", "\r\n"])
+
+    def cell():
+        text = "".join(draw.choice(pieces) for _ in range(draw.randint(0, 3)))
+        if draw.random() < 0.5:
+            return '"' + text.replace('"', '""') + '"' if draw.random() < 0.95 else f'"{text}'
+        return text if draw.random() < 0.03 else re.sub(rf'["\n\r{mark}]', "", text)
+
+    rows = [[cell() for _ in range(columns + (draw.random() < 0.02))] for _ in range(draw.randint(0, 5))]
+    text = end.join(mark.join(row) for row in [[f"h{number}" for number in range(columns)], *rows])
+    return text + end * (draw.random() < 0.7), mark
+
+
+def test_the_fast_parser_says_what_the_strict_one_says(monkeypatch):
+    monkeypatch.setattr(csv_tables, "_FEW", 0)
+    draw, fast, refused = random.Random(1), 0, 0
+    for _ in range(800):
+        text, mark = random_csv(draw)
+        try:
+            cells = csv_tables._read_fast(Path("t.csv"), text, mark)
+        except DataError as error:
+            with pytest.raises(DataError, match=re.escape(str(error))):
+                csv_tables._read_rows(Path("t.csv"), text, mark)
+            continue
+        if cells is None:
+            refused += 1
+            continue
+        strict = csv_tables._read_rows(Path("t.csv"), text, mark)
+        assert list(cells.columns) == list(strict.columns) and cells.values.tolist() == strict.values.tolist(), text
+        assert in_words(cells).values.tolist() == in_words(strict).values.tolist(), text
+        fast += 1
+    assert fast > 200 and refused > 200
+
+
+@pytest.mark.parametrize("damage", ['\n"open,1', "\n1,2,3", '\n"a"b,1', "\n1"])
+def test_what_is_wrong_in_a_large_table_is_found_by_its_line(tmp_path, damage):
+    lines = ["a,b", *(f"{row},x" for row in range(5000))]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    assert csv_tables._read_fast(Path("t.csv"), "\n".join(lines), ",") is not None
+    (tmp_path / "t.csv").write_text("\n".join(lines[:4000]) + damage + "\n" + "\n".join(lines[4000:]) + "\n")
+    with pytest.raises(DataError, match="line 4001"):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("padding", ["", " ", "\t", "\u2003"])
+def test_words_for_what_is_missing(padding):
+    words = [None, "", "NA", "n/a", "x", "-1", "none of them", "?", "nanometre", 3, float("nan"), "a" * 99]
+    cells = pd.Series([f"{padding}{word}{padding}" if isinstance(word, str) else word for word in words], dtype=object)
+    expected = [True, True, True, True, False, False, False, True, False, False, True, False]
+    assert cells_module.is_missing_word(cells).tolist() == expected
+    numbers = cells_module.floats_of(pd.Series(["1", "x", None, "2.5"] * 400, dtype=object))
+    np.testing.assert_array_equal(numbers, [1, np.nan, np.nan, 2.5] * 400)

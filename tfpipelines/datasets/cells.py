@@ -1,7 +1,8 @@
 """The cells of tables as numbers, however they are written."""
 
 import re
-from collections.abc import Collection, Mapping
+import string
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -14,6 +15,11 @@ from .table_cells import LINE
 
 SHOWN = 10
 _MISSING = {"nan", "na", "n/a", "#n/a", "null", "none", "?", "-", "--", ""}
+_SPACES = string.whitespace + "\x1c\x1d\x1e\x1f"  # of ASCII, by `str.isspace`
+_LOOKED_AT = 1_000  # cells of a column, before all of them are
+_BETWEEN = "\0\0"
+_PADDED = re.compile(r"\0\s|\s\0")  # in what `joined` gives
+_LONGEST = max(map(len, _MISSING))
 _WHOLE = r"\s*[+-]?\d+\s*"
 _COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*|\s*[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?\s*|" + _WHOLE)
 _THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?\s*|\s*[+-]?\d*\.\d+\s*|" + _WHOLE)
@@ -23,14 +29,44 @@ _REPLACED = {"decimal": (_COMMA, ((".", ""), (",", "."))), "thousands": (_THOUSA
 
 def is_numeric(cells: pd.Series) -> bool:
     """Whether most cells are numbers."""
-    return bool(pd.to_numeric(cells, errors="coerce").notna().mean() > 0.5)
+    return bool(len(cells)) and float(np.isnan(floats_of(cells)).mean()) < 0.5
 
 
 def is_missing_word(cells: pd.Series) -> pd.Series:
     """Which cells are empty, or say so by a word such as NA or ?; bool."""
     if pd.api.types.is_numeric_dtype(cells):
         return cells.isna()
-    return cells.isna() | cells.astype(str).str.strip().str.lower().isin(_MISSING)
+    missing = cells.isna().to_numpy(bool, copy=True)
+    there = np.flatnonzero(~missing)
+    words = [cell if isinstance(cell, str) else str(cell) for cell in cells.to_numpy(object)[there].tolist()]
+    if not _are_padded(joined(words)):  # else their lengths do not tell
+        short = np.fromiter(map(len, words), np.int64, len(words)) <= _LONGEST
+        there, words = there[short], [words[place] for place in np.flatnonzero(short).tolist()]
+    missing[there] = [word.strip().lower() in _MISSING for word in words]
+    return pd.Series(missing, cells.index)
+
+
+def _are_padded(text: str) -> bool:
+    """Whether some word of what `joined` gives begins or ends with white space."""
+    if not text.isascii():
+        return bool(_PADDED.search(text))
+    there = [mark for mark in _SPACES if mark in text]
+    return any(f"\0{mark}" in text or f"{mark}\0" in text for mark in there)
+
+
+def floats_of(cells: pd.Series) -> np.ndarray:
+    """Cells as numbers, float64 (rows,), NaN for words; of few words again and again each is read once."""
+    few = cells.iloc[:_LOOKED_AT]
+    if few.nunique() > len(few) / 2:
+        return pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+    codes, words = pd.factorize(cells)  # -1: nothing
+    numbers = pd.to_numeric(pd.Series(words), errors="coerce").to_numpy(np.float64)
+    return np.append(numbers, np.nan)[codes]
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words in one text, each between two NUL characters: one search finds whether any of them matches."""
+    return f"\0{_BETWEEN.join(words)}\0"
 
 
 def to_finite(numbers: np.ndarray) -> np.ndarray:
@@ -85,7 +121,8 @@ def uses_of_commas(
             continue
         cells = rows[column].dropna()
         marks = "," if known.get(column) != "decimal" else ",."  # 1.234 alone is a number with a decimal point
-        if any(isinstance(cell, str) and any(mark in cell for mark in marks) for cell in cells):
+        text = joined(cell for cell in cells if isinstance(cell, str))
+        if any(mark in text for mark in marks):
             reading[column] = _use_of_commas(cells[~is_missing_word(cells)], words)
     told = {use for use in reading.values() if use in _REPLACED}
     (alike,) = told if len(told) == 1 else ("",)

@@ -15,6 +15,7 @@ from .times import are_dates, is_clock
 
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+(e[-+]?\d+)?", re.I)
 _MANY, _MANY_FRACTIONS = 20, 10  # more distinct whole numbers, or such with fractions, are rather measured
+_LOOKED_AT = 100  # values of a column, before all of them are
 _MISTAKES = 0.05  # share of labels that are no numbers among numbers
 _GROUPS = {
     "patient", "subject", "user", "person", "participant", "individual", "speaker", "author", "donor", "animal",
@@ -187,15 +188,18 @@ def note_times(cells: pd.DataFrame, taken: Iterable[str | None], findings: Findi
 
 
 def _is_group(column: str, groups: pd.Series) -> bool:
-    sizes = groups.value_counts()
-    if len(sizes) < 2 or sizes.max() < 2 or len(sizes) > 0.9 * len(groups):
-        return False
     words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", column).lower())
     head = words[:-1] if len(words) > 1 and words[-1] in _SUFFIXES else words
     names = {head[0], head[0].removesuffix("s"), head[0].removesuffix("id")} if len(head) == 1 else set()
+    named = bool(names & (_GROUPS | _PLACES))
+    if not named and not all(_CODE.fullmatch(name) for name in groups.iloc[:_LOOKED_AT]):
+        return False
+    sizes = groups.value_counts()
+    if len(sizes) < 2 or sizes.max() < 2 or len(sizes) > 0.9 * len(groups):
+        return False
     if names & _VAGUE and head == words and not all(re.search(r"\d", name) for name in sizes.index):
         return False
-    if names & (_GROUPS | _PLACES):
+    if named:
         return len(sizes) >= _LEAST_PLACES
     codes = all(_CODE.fullmatch(name) for name in sizes.index)
     few = len(groups) <= _FEW_ROWS * len(sizes)

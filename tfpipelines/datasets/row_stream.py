@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import DataError
-from .table_files import delimiter_of
+from .csv_tables import delimiter_of
 
 _MOST_LINES = 1_000  # of one row, whose quoted fields may hold ends of lines
 _MOST_BYTES = 2**24  # of one line

@@ -34,7 +34,9 @@ def make_multi_label(frame: pd.DataFrame) -> pd.DataFrame:
 
     A column `stratum` is added, by which rows are split: the rarest name of each row.
     """
-    names = [[name.strip() for name in str(label).split(SEPARATOR) if name.strip()] for label in frame["label"]]
+    names = [
+        [name.strip() for name in str(label).split(SEPARATOR) if name.strip()] for label in frame["label"].tolist()
+    ]
     frequency = Counter(name for row in names for name in set(row))
     labels = [SEPARATOR.join(sorted(set(row))) for row in names]
     rarest = [min(row, key=lambda name: (frequency[name], name), default="") for row in names]
@@ -58,8 +60,8 @@ def label_names(frame: pd.DataFrame) -> list[list[str]]:
     if target_of(frame) == "number":
         return [[] for _ in range(len(frame))]
     if is_multi_label(frame):
-        return [label.split(SEPARATOR) if label else [] for label in frame["label"]]
-    return [[] if label is None or label != label else [label] for label in frame["label"]]
+        return [label.split(SEPARATOR) if label else [] for label in frame["label"].tolist()]
+    return [[] if label is None or label != label else [label] for label in frame["label"].tolist()]
 
 
 def strata(frame: pd.DataFrame, least: int) -> pd.Series:

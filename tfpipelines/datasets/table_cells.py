@@ -10,6 +10,7 @@ from ..errors import DataError
 from .sample_table import SEPARATOR
 
 LINE = "line of the file"  # the column that says where a row begins
+PLAIN_TEXT = "plain text"  # in `attrs`: every cell is text, as CSV has it
 
 
 class Listed(str):
@@ -29,6 +30,11 @@ class Listed(str):
 def in_words(cells: pd.DataFrame) -> pd.DataFrame:
     """What `read_cells` gives with every cell as text, a list as `Listed`, an absent one as None."""
     columns = {name: cells[name] for name in cells.columns if name != LINE}
+    if cells.attrs.get(PLAIN_TEXT):
+        filled = {name: column.where((column != "").to_numpy(bool), None) for name, column in columns.items()}
+        table = pd.DataFrame({**filled, LINE: cells[LINE]})
+        table.attrs = {name: value for name, value in cells.attrs.items() if name != PLAIN_TEXT}
+        return table
     words = {name: pd.Series([cell_text(value) for value in column], dtype=object) for name, column in columns.items()}
     table = pd.DataFrame({**words, LINE: cells[LINE]})
     table.attrs = cells.attrs
@@ -52,13 +58,18 @@ def frame_of(path: Path, header: list[str], rows: list[list], lines: list[int]) 
     Raises:
         DataError: if there is no row, or two columns bear one name.
     """
+    require_columns(path, header, len(rows))
+    columns = {name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(header)}
+    return pd.DataFrame({**columns, LINE: lines})
+
+
+def require_columns(path: Path, header: list[str], rows: int) -> None:
+    """Raises DataError where there is no row, or two columns bear one name."""
     if not header or not rows:
         raise DataError(f"{path} holds no rows.", "A table begins with a line of column names.")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DataError(f"{path}: the column {twice[0]!r} appears twice in the header.", "Rename one of them.")
-    columns = {name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(header)}
-    return pd.DataFrame({**columns, LINE: lines})
 
 
 def cell_text(value) -> str | None:

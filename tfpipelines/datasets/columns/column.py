@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DataError
-from ..cells import is_missing_word, to_finite
+from ..cells import floats_of, is_missing_word, to_finite
 from ..times import TimeFormat, format_of_dates, read_dates
 from .dates import PARTS, date_parts, first_day, has_clock
 from .types import BOOLEANS, Kind
@@ -113,7 +113,7 @@ def codes_of(column: Column, cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 def numbers_of(column: Column, cells: pd.Series) -> np.ndarray:
     """float32 (rows, features)."""
     if column.kind == "number":
-        return to_finite(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64))[:, None]
+        return to_finite(floats_of(cells))[:, None]
     if column.kind == "boolean":
         words = cells.astype(str).str.strip().str.lower()
         return np.where(words.isin(_TRUE), 1, np.where(words.isin(_FALSE), 0, np.nan)).astype(np.float32)[:, None]

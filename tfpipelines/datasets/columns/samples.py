@@ -11,7 +11,7 @@ import pandas as pd
 from ...core.config.tables import TableData
 from ...core.words import counted, listed
 from ...errors import DataError
-from ..cells import is_missing_word, tell_of_commas, uses_of_commas, with_commas_read, with_decimal_points
+from ..cells import floats_of, is_missing_word, tell_of_commas, uses_of_commas, with_commas_read, with_decimal_points
 from ..findings import Findings
 from ..input_columns import Origin
 from ..raw_inputs import is_array, walk_inputs
@@ -274,7 +274,10 @@ def _fingerprints(cells: pd.DataFrame) -> list[int]:
 
 def _plain(cells: pd.Series) -> list[str]:
     """Cells as text, numbers in one form, "" for what is missing."""
-    known = ~is_missing_word(cells)
-    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
-    plain = lambda cell, number: str(cell).strip() if np.isnan(number) else repr(float(number))
-    return [plain(cell, number) if there else "" for cell, number, there in zip(cells, numbers, known)]
+    numbers = floats_of(cells)
+    words = list(map(repr, numbers.tolist()))
+    others = np.flatnonzero(np.isnan(numbers))
+    missing = is_missing_word(cells.iloc[others])
+    for place, value, empty in zip(others.tolist(), cells.to_numpy(object)[others].tolist(), missing.tolist()):
+        words[place] = "" if empty else str(value).strip()
+    return words

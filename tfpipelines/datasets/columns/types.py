@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...core.words import counted, listed, nearest, percent
 from ...errors import DataError
-from ..cells import is_missing_word
+from ..cells import floats_of, is_missing_word, joined
 from ..findings import Findings
 from ..identifiers import named_like_identifier
 from ..table_cells import LINE, Listed
@@ -24,6 +24,7 @@ BOOLEANS = (
     ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"), ("0.0", "1.0"),
 )  # fmt: skip
 _CODE = re.compile(r"0\d+")  # a number with a leading zero may be a code, such as that of a place
+_CODES_AMONG = re.compile(r"\0\s*0\d+\s*\0")  # in what `joined` gives
 _CODES = 0.05  # share of such cells above which a column holds codes
 _WIDTH = 4  # digits from which on numbers of one width, of which some begin with a zero, are codes, too
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[/.-]\d{1,2}[/.-]\d\d|(?:19|20)\d{6}")  # 1st alone is no date
@@ -34,6 +35,7 @@ _DISTINCT = 0.95  # share of different values from which on words are identifier
 _SEVERAL_WORDS = 3.0  # of a cell, on average, from which on a column is one of texts
 _OF_TEXTS = 0.5  # the same of different values of texts
 _NEARLY_EMPTY = 0.95
+_MOST_SPELLINGS = 64  # of two words of at most five letters
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def kind_of(
     distinct = known.nunique()
     if distinct == 1 and len(known) == len(cells):
         return Found("", f"{known.iloc[0]!r} in every row")
-    if is_boolean(known):
+    if distinct <= _MOST_SPELLINGS and is_boolean(known):
         return Found("boolean")
     if (numeric := _numeric(name, known, len(cells), asked)) is not None:
         return numeric
@@ -154,11 +156,11 @@ def _numeric(name: str, known: pd.Series, rows: int, asked: bool) -> Found | Non
     """What cells hold that are numbers; None for others."""
     if _are_codes(known):
         return None
-    numbers = pd.to_numeric(known, errors="coerce")
-    words = numbers.isna()
-    if words.mean() > WORDS_AMONG_NUMBERS or (words.any() and numbers.nunique() < _LEAST_NUMBERS):
+    numbers = floats_of(known)
+    words = np.isnan(numbers)
+    values = numbers[~words]
+    if words.mean() > WORDS_AMONG_NUMBERS or (words.any() and len(np.unique(values)) < _LEAST_NUMBERS):
         return None
-    values = numbers.dropna().to_numpy(np.float64)
     if not asked and not words.any() and len(values) == rows >= _LEAST_ROWS and len(np.unique(values)) == rows:
         steps = np.diff(values)
         if bool((values == np.round(values)).all()):
@@ -171,6 +173,8 @@ def _numeric(name: str, known: pd.Series, rows: int, asked: bool) -> Found | Non
 
 def _are_codes(known: pd.Series) -> bool:
     """Whether cells are codes: more than a few have a leading zero, or it fills all up to one width."""
+    if not _CODES_AMONG.search(joined(known)):
+        return False
     codes = known[known.str.fullmatch(_CODE)]
     if len(codes) > _CODES * len(known):
         return True
@@ -219,7 +223,9 @@ def _tell_of_zeros(name: str, cells: pd.DataFrame, findings: Findings) -> None:
     """Names the cells of a column of numbers that may be codes."""
     if pd.api.types.is_numeric_dtype(cells[name]):
         return
-    codes = cells[name].astype(str).str.strip().str.fullmatch(_CODE).to_numpy(bool)
+    if not _CODES_AMONG.search(joined(map(str, cells[name]))):
+        return
+    codes = np.array([bool(_CODE.fullmatch(cell)) for cell in map(str.strip, map(str, cells[name]))], bool)
     if codes.any():
         what = f"Column {name!r} holds numbers with a leading zero in {counted(int(codes.sum()), 'cell')}"
         remedy = f"Set data.types={{{name}: category}} if they are codes"
