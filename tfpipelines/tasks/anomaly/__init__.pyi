@@ -42,6 +42,9 @@ from .row_inputs import raw_series as raw_series
 from .rows import column_statistics as column_statistics
 from .rows import read_rows as read_rows
 from .series_stream import SeriesFollower as SeriesFollower
+from .trimming import Trimmed as Trimmed
+from .trimming import left_out as left_out
+from .trimming import trim as trim
 from .windows import WindowStore as WindowStore
 from .windows import read_series as read_series
 from .windows import windows_of as windows_of

@@ -102,11 +102,13 @@ class Detection(Sampled):
         return metrics.Threshold.read(self._folder)
 
     def steps_per_epoch(self) -> int:
-        steps = len(self.samples.rows("train")) // self.pipeline.train.batch_size
+        count = len(self.samples.rows("train"))
+        count -= anomaly.left_out(count, self.pipeline.train.contamination)
+        steps = count // self.pipeline.train.batch_size
         return min(steps, _MEASURED) if self._fits else steps
 
     def training_batches(self, first_step: int, last_step: int):
-        rows = self.samples.rows("train")
+        rows = self._learned
         return datasets.training_batches(self.samples.store, rows, None, **self._steps(first_step, last_step))
 
     def validation_batches(self):
@@ -179,7 +181,7 @@ class Detection(Sampled):
         if what and self.samples.calibrating == "validation":
             chosen = f"the held-out samples also selected the {what}, so they are not entirely unseen"
             about.append(f"{chosen}: the threshold may be a little low")
-        rows, known = self.samples.rows("test"), self.samples.rows("train")
+        rows, known = self.samples.rows("test"), self._learned
         if not len(rows):
             self._show_held_out(artifact.model, threshold, plots)
         else:
@@ -261,6 +263,11 @@ class Detection(Sampled):
         """A row of some samples as the artifact's model takes it."""
 
     # --- details
+    @property
+    def _learned(self) -> np.ndarray:
+        """The training rows that are learned from, int64."""
+        return self.samples.rows("train")
+
     def _trained(self, frame) -> Any:
         """Which samples the model was trained on, by their content, bool (samples,)."""
         if not self.trained_on:

@@ -161,6 +161,11 @@ class AnomalyTrain(Training):
         "last",
         "which epoch becomes the model: the last one, or that of the best reconstruction of the validation split",
     )
+    contamination: Annotated[float, Field(ge=0, le=0.5)] = fixed(
+        0.0,
+        "tables and series: share of the training samples that may be anomalies without a label; the oddest ones are "
+        "left out of training, as many",
+    )
 
 
 class AnomalyEvaluation(Section):

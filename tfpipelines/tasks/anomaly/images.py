@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from tfpipelines import datasets, metrics, models, networks
 from tfpipelines.core import config
@@ -62,6 +63,12 @@ class ImageAnomaliesPipeline(AnomalyPipeline):
     task: Literal["anomaly"] = "anomaly"
     data: AnomalyImageData
     model: ImageAutoencoders = IMAGE_AUTOENCODERS.default(default_network, default_candidates)
+
+    @model_validator(mode="after")
+    def _no_trimming(self) -> "ImageAnomaliesPipeline":
+        if self.train.contamination:
+            raise ValueError("train.contamination is of tables and series: leave it at 0, and take odd images out")
+        return self
 
 
 class ImageAnomalies(Pixels, ChosenDetection):

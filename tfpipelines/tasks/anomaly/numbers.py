@@ -3,18 +3,24 @@
 import glob
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 
-from tfpipelines import datasets, metrics, models, networks
+from tfpipelines import datasets, evaluation, metrics, models, networks
+from tfpipelines.core.config.kinds import Kind
+from tfpipelines.core.files import atomic_write
+from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import brief, counted
 from tfpipelines.errors import DataError
 from tfpipelines.tasks import anomaly
 
 from .choice import ChosenDetection
 
+LEFT_OUT = "left_out.csv"  # training rows that were left out, the oddest first
 _USUAL_LENGTH = 32  # of windows, where it is to be told by data that are not read yet
 
 
@@ -25,11 +31,17 @@ class NumberDetection(ChosenDetection):
         columns: their names.
         names: of the columns of the table.
         lengths: facts of a run that are the sizes of a sample before its columns.
+        _family: the networks of the task.
+        _trimmers: those of them that tell which training rows are left out: quick ones, of which one sees rows that
+            are combined oddly, and one those far from all others.
     """
 
     columns: list[str]
     lengths: ClassVar[tuple[str, ...]] = ()
+    _family: ClassVar[Kind]
+    _trimmers: ClassVar[tuple[str, ...]]
     _known: "tuple[Any, networks.Normals] | None" = None  # samples, and what detectors are fitted to
+    _found: "tuple[Any, anomaly.Trimmed] | None" = None  # samples, and which of their training rows are left out
 
     @abstractmethod
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]) -> Any:
@@ -92,14 +104,17 @@ class NumberDetection(ChosenDetection):
     def _normals(self) -> "networks.Normals":
         """What fitted detectors are fitted to; the same object, with what has been fitted, for the same samples."""
         if self._known is None or self._known[0] is not self.samples:
-            values = self._values(self.samples, self.samples.rows("train"))
-            self._known = self.samples, networks.Normals(values, *self._statistics)
+            values = self._values(self.samples, self._learned)
+            self._known = self.samples, networks.Normals(values, *self._statistics_of(values))
         return self._known[1]
 
     @property
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Center and spread of each column over the training rows."""
-        values = self._values(self.samples, self.samples.rows("train"))
+        return self._statistics_of(self._values(self.samples, self._learned))
+
+    def _statistics_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Center and spread of each column over some training rows, (rows, ..., columns)."""
         scaling = self.pipeline.data.scaling  # type: ignore[union-attr]  # a field of both tasks of numbers
         return anomaly.column_statistics(values.reshape(-1, values.shape[-1]), scaling)
 
@@ -114,6 +129,57 @@ class NumberDetection(ChosenDetection):
         """Has the model traced for any number of samples, so that no row that comes waits for it."""
         for count in (1, 2):
             tell(np.zeros((count, *self.preprocessor.shape), np.float32))
+
+    # --- training rows that are left out
+    @property
+    def _learned(self) -> np.ndarray:
+        rows = self.samples.rows("train")
+        return rows if self._trimmed is None else rows[~self._trimmed.left_out]
+
+    @property
+    def _trimmed(self) -> "anomaly.Trimmed | None":
+        """Which training rows are left out, found once for the same samples; None: none of them."""
+        share, count = self.pipeline.train.contamination, len(self.samples.rows("train"))
+        if not anomaly.left_out(count, share):
+            return None
+        if self._found is None or self._found[0] is not self.samples:
+            with self.timed("trimming"):
+                every = [partial(self._scores_by, section()) for section in map(self._family.section, self._trimmers)]
+                told = anomaly.trim(count, share, every, self.pipeline.seed, in_turn=bool(self.lengths))
+            self._found = self.samples, told
+        return self._found[1]
+
+    def _scores_by(self, section, fitted: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        """Scores of some training rows by a network that is fitted to others.
+
+        Args:
+            section: of the network.
+            fitted, asked: int64, numbers among the training rows.
+        """
+        rows = self.samples.rows("train")
+        values = self._values(self.samples, rows[fitted])
+        given = {"input_shape": self.preprocessor.shape, "seed": self.pipeline.seed, "for_training": False}
+        normals = networks.Normals(values, *self._statistics_of(values))
+        network = networks.build_network(section, normals=normals, **given)
+        # Called as it is: a network that answers a few times is not worth tracing.
+        blocks = np.array_split(rows[asked], -(-len(asked) // self._inference_batch))
+        told = [np.asarray(network(self._values(self.samples, block))["score"]) for block in blocks]
+        return metrics.finite(np.concatenate(told))
+
+    def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
+        results = super().evaluate(artifact, folder, history, best_epoch)
+        if self._trimmed is not None:
+            rows, told = self.samples.rows("train"), self._trimmed
+            out = np.flatnonzero(told.left_out)
+            out = out[np.argsort(-told.odds[out], kind="stable")]
+            table = pd.DataFrame({"item": self.samples.frame.loc[rows[out], "item"], "odds": told.odds[out]})
+            atomic_write(folder / LEFT_OUT, evaluation.to_csv(table))
+            share = f"train.contamination={self.pipeline.train.contamination:g}"
+            some = f"{len(out)} of {counted(len(rows), f'training {self.unit}')}"
+            results["about"].append(f"{some} were left out of training ({share}), the oddest ones: see {LEFT_OUT}")
+            held_out = f"held-out {self.unit}s are not trimmed: with anomalies among them the threshold is too high, so"
+            results["about"].append(f"{held_out} that fewer {self.unit}s give an alarm than allowed")
+        return results
 
     # --- a choice among candidates
     def _usual_distances(self, chosen) -> list[float]:

@@ -51,6 +51,7 @@ class SeriesAnomalies(NumberDetection):
     unit = "window"
     abilities = NumberDetection.abilities | {Ability.FOLLOWS, Ability.BY_POINT}
     loading_fields = ()
+    _family, _trimmers = SERIES_AUTOENCODERS, ("pca", "matrix_profile")
     lengths = ("window",)
     _enough = 3
     samples: "WindowSamples"
@@ -107,7 +108,7 @@ class SeriesAnomalies(NumberDetection):
     @property
     def _spread(self) -> np.ndarray:
         """Deviation of each channel over the training windows."""
-        values = self._values(self.samples, self.samples.rows("train"))
+        values = self._values(self.samples, self._learned)
         return values.reshape(-1, values.shape[-1]).std(0, dtype=np.float64)
 
     def check(self, findings, fold: int | None = None) -> Self:

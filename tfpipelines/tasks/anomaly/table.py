@@ -39,6 +39,7 @@ class RowAnomalies(NumberDetection):
     unit = "row"
     abilities = NumberDetection.abilities | {Ability.FOLLOWS}
     loading_fields = ()
+    _family, _trimmers = ROW_AUTOENCODERS, ("pca", "knn")
     encoder: "datasets.Columns"
     _numbers_only = False  # as runs of earlier versions are
 
@@ -66,12 +67,10 @@ class RowAnomalies(NumberDetection):
         super().resume(facts)
         self._numbers_only = "columns" in facts and "encoder" not in facts
 
-    @property
-    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
-        center, spread = super()._statistics
+    def _statistics_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        center, spread = super()._statistics_of(values)
         if self.pipeline.data.scaling == "none" or self.encoder.plain:
             return center, spread
-        values = self._values(self.samples, self.samples.rows("train"))
         return center, anomaly.weighed(spread, values.mean(0), self.encoder, len(values))
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:
@@ -84,7 +83,7 @@ class RowAnomalies(NumberDetection):
         return odd, len(odd)
 
     def _of_validation(self) -> "dict[str, np.ndarray]":
-        train = self._values(self.samples, self.samples.rows("train")).astype(np.float64)
+        train = self._values(self.samples, self._learned).astype(np.float64)
         groups, numbers = anomaly.feature_groups(self.encoder)
         known = anomaly.Features(groups, numbers, train.mean(0), train.std(0), (train == np.round(train)).all(0))
         return anomaly.made_anomalies(self._untouched, known, self.pipeline.seed)
