@@ -133,3 +133,14 @@ def test_short_windows_few_of_them_and_constant_channels_are_no_trouble():
     normals = networks.Normals(windows, windows.mean((0, 1)), windows.std((0, 1)))
     for name in NAMES:
         assert np.isfinite(np.asarray(detector(name, normals)(windows + 1)["score"])).all()
+
+
+@pytest.mark.parametrize("name", ["forecast", "matrix_profile"])
+def test_without_scaling_the_units_of_the_channels_do_not_matter(name):
+    """Penalties and floors are meant in deviations of a channel."""
+    scores = []
+    for factor in (1.0, 1e-4):
+        train, rows = ((part * factor).astype(np.float32) for part in (TRAIN, ROWS))
+        normals = networks.Normals(train, np.zeros(2), np.ones(2), deviations=train.reshape(-1, 2).std(0))
+        scores.append(np.asarray(detector(name, normals)(rows)["score"]))
+    np.testing.assert_allclose(*scores, rtol=1e-2)

@@ -29,12 +29,14 @@ class Normals:
         values: of the training rows, float32 (rows, ..., columns), in the units of the input.
         center, spread: by which columns are scaled, float (columns,) or numbers; a spread of 0 counts as 1.
         known: what has been fitted to them.
+        deviations: of the scaled columns, float (columns,), for constants that are meant in them; None: about 1.
     """
 
     values: np.ndarray
     center: np.ndarray
     spread: np.ndarray
     known: dict[str, Any] = field(default_factory=dict)
+    deviations: np.ndarray | None = None
 
     @cached_property
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +44,14 @@ class Normals:
         columns = self.values.shape[-1]
         center, spread = (np.broadcast_to(np.asarray(each, np.float64), columns) for each in (self.center, self.spread))
         return center.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """`deviations`, none of them 0, float64 (columns,)."""
+        if self.deviations is None:
+            return np.ones(self.values.shape[-1])
+        known = np.asarray(self.deviations, np.float64)
+        return np.where(known > 0, known, known.max() if known.any() else 1.0)
 
     @cached_property
     def scaled(self) -> np.ndarray:

@@ -180,6 +180,21 @@ def test_statistics():
     assert column_statistics(np.full((5, 1), 3.0), "robust")[1][0] == 0
 
 
+def test_automatic_scaling_is_robust_only_where_extreme_values_make_the_deviation(tmp_path):
+    r = np.random.default_rng(0)
+    plain, flag = r.normal(size=300), (np.arange(300) < 10) * 1.0
+    values = np.stack([plain, np.r_[plain[:-1], 1e4], r.standard_t(3, 300), flag], 1)
+    each = {scaling: column_statistics(values, scaling) for scaling in ("auto", "standard", "robust")}
+    for place, scaling in enumerate(("standard", "robust", "standard", "standard")):
+        for part in (0, 1):
+            assert each["auto"][part][place] == each[scaling][part][place]
+    path = write(tmp_path / "a.csv", **{f"x{place}": column for place, column in enumerate(values.T)})
+    data, findings = AnomalyTableData(path=str(path), scaling="auto", validation=0.1, calibration=0.1), Findings()
+    read_rows(data, findings)
+    (note,) = [entry for entry in findings.entries if entry.code == "scaling"]
+    assert list(note.items) == ["x1"] and "median and quartiles" in note.message
+
+
 def test_raw_rows(tmp_path):
     path = write(tmp_path / "a.csv", b=[1.0, 2.0, np.nan], a=[3, 4, 5], label=["x", "y", "z"])
     items, values, errors, *_ = raw_rows([path, np.array([7.0, 8.0]), pd.DataFrame({"a": [9], "b": [10]})], AB)

@@ -55,6 +55,7 @@ def forecast(
     most = max(min(length // 2, _MOST_LAGS, _MOST_NUMBERS // channels), 1)
     count = most if lags == "auto" else min(lags, max(length // 2, 1))
     fields = {"shape": (length, channels), "lags": count, "ridge": ridge, "centered": common.centered, "seed": seed}
+    fields["units"] = normals.units
     ahead, back = normals.fitted(fit_forecasts, normals.scaled, **fields)
     inputs, ops = Windows(normals, common.centered), keras.ops
     constants = inputs.constants
@@ -84,14 +85,24 @@ def forecast(
 
 
 def fit_forecasts(
-    rows: np.ndarray, shape: tuple[int, int], lags: int, ridge: float, centered: bool, seed: int | None
+    rows: np.ndarray,
+    shape: tuple[int, int],
+    lags: int,
+    ridge: float,
+    centered: bool,
+    seed: int | None,
+    units: np.ndarray | None = None,
 ) -> tuple[Forecast, Forecast]:
-    """The forecasts forwards and backwards in time of scaled windows, float64 (rows, numbers)."""
-    windows = in_shape(rows, shape, centered)
-    return _fit(windows, lags, ridge, seed), _fit(windows[:, ::-1], lags, ridge, seed)
+    """The forecasts forwards and backwards in time of scaled windows, float64 (rows, numbers).
+
+    Args:
+        units: see `Normals`; None: 1.
+    """
+    windows, units = in_shape(rows, shape, centered), np.ones(shape[1]) if units is None else units
+    return _fit(windows, lags, ridge, seed, units), _fit(windows[:, ::-1], lags, ridge, seed, units)
 
 
-def _fit(windows: np.ndarray, lags: int, ridge: float, seed: int | None) -> Forecast:
+def _fit(windows: np.ndarray, lags: int, ridge: float, seed: int | None, units: np.ndarray) -> Forecast:
     """The forecast of points of windows, float64 (rows, points, channels), by the points before."""
     count, length, channels = windows.shape
     total = count * (length - lags)
@@ -103,8 +114,8 @@ def _fit(windows: np.ndarray, lags: int, ridge: float, seed: int | None) -> Fore
     y = windows[of, first + lags]
     mean_x, mean_y = x.mean(0), y.mean(0)
     centred = x - mean_x
-    gram = centred.T @ centred + max(ridge, 1e-9 * len(x)) * np.eye(x.shape[1])
+    gram = centred.T @ centred + max(ridge, 1e-9 * len(x)) * np.diag(np.tile(units**2, lags))
     slopes = np.linalg.solve(gram, centred.T @ (y - mean_y))
     intercept = mean_y - mean_x @ slopes
     errors = np.sqrt(np.square(y - x @ slopes - intercept).mean(0))
-    return Forecast(slopes, intercept, np.maximum(errors, _LEAST))
+    return Forecast(slopes, intercept, np.maximum(errors, _LEAST * units))

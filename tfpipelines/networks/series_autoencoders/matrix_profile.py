@@ -1,6 +1,6 @@
 """Distance to the nearest training window."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -51,15 +51,19 @@ def matrix_profile(
         windows: training windows that are kept at most; of more a random choice, each as probable, by the seed.
     """
     shape, inputs, ops = normals.values.shape[1:], Windows(normals, common.centered), keras.ops
+    flat: Any = _FLAT**2
+    if normals.deviations is not None:
+        flat = inputs.constants.array((_FLAT * normals.units)[None, None] ** 2, "flat")
     contributions, nearest = list[keras.KerasTensor](), list[keras.KerasTensor]()
     for name in ("raw", "normalized") if distance == "both" else (distance,):
-        fields = {"shape": shape, "centered": common.centered, "normalized": name == "normalized"}
+        fields: dict[str, Any] = {"shape": shape, "centered": common.centered, "normalized": name == "normalized"}
+        fields["units"] = normals.units
         known = normals.fitted(fit_library, normals.scaled, **fields, most=windows, seed=seed)
         x, level, deviation = inputs.scaled, None, None
         if name == "normalized":
             level = ops.mean(inputs.windows, 1, keepdims=True)
             without = inputs.windows - level
-            deviation = ops.sqrt(ops.mean(ops.square(without), 1, keepdims=True) + _FLAT**2)
+            deviation = ops.sqrt(ops.mean(ops.square(without), 1, keepdims=True) + flat)
             x = inputs.flat(without / deviation)
         difference = _from_nearest(x, known.rows, inputs, f"{name}_windows" if contributions else ROWS)
         contributions.append(ops.square(difference) * float(1.0 / known.usual))
@@ -86,13 +90,25 @@ def _from_nearest(x: keras.KerasTensor, rows: np.ndarray, inputs: Windows, name:
 
 
 def fit_library(
-    rows: np.ndarray, shape: tuple[int, ...], centered: bool, normalized: bool, most: int, seed: int | None
+    rows: np.ndarray,
+    shape: tuple[int, ...],
+    centered: bool,
+    normalized: bool,
+    most: int,
+    seed: int | None,
+    units: np.ndarray | None = None,
 ) -> Library:
-    """Keeps some of scaled windows, float64 (rows, numbers), in their order of time; `most` as `windows`."""
+    """Keeps some of scaled windows, float64 (rows, numbers), in their order of time.
+
+    Args:
+        most: as `windows`.
+        units: see `Normals`; None: 1.
+    """
+    units = np.ones(shape[1]) if units is None else units
     windows = in_shape(rows, shape, centered)
     if normalized:
         windows = windows - windows.mean(1, keepdims=True)
-        windows = windows / np.sqrt(np.square(windows).mean(1, keepdims=True) + _FLAT**2)
+        windows = windows / np.sqrt(np.square(windows).mean(1, keepdims=True) + (_FLAT * units) ** 2)
     places = some_rows(np.arange(len(rows))[:, None], most, seed)[:, 0].astype(np.int64)
     kept = windows.reshape(len(rows), -1)[places].astype(np.float32)
     apart = min(shape[0], max(len(rows) // 3, 1))  # rows between windows that do not overlap, at most
@@ -102,4 +118,4 @@ def fit_library(
     found = distances.min(1)
     found = found[np.isfinite(found)]
     usual = float(np.maximum(found, 0).mean()) / kept.shape[1] if len(found) else 1.0
-    return Library(kept, max(usual, _LEAST))
+    return Library(kept, max(usual, _LEAST if normalized else _LEAST * float(np.square(units).mean())))

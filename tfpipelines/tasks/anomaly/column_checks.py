@@ -99,7 +99,8 @@ def look_for_extremes(values: np.ndarray, columns: list[str], places: Sequence[A
     if extremes:
         what = f"{counted(len(extremes), 'column')} with a few extreme values far from all others"
         message = f"{what}: they spoil the scale of the column, and are learned as normal"
-        findings.add("extreme_values", "warning", message, correct, extremes.values())
+        remedy = f"{correct}; or leave the oddest rows out of training with train.contamination=0.01"
+        findings.add("extreme_values", "warning", message, f"{remedy}, or try data.scaling=auto", extremes.values())
 
 
 def _list(names: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from ...core.config.tables import MIN_COUNT, TYPES, Types
 from ...core.config.train import Training
 
 PSEUDO = "pseudo_roc_auc"  # the metric by which detectors are chosen where no anomaly is known
-Scaling = Literal["standard", "robust", "none"]
+Scaling = Literal["standard", "robust", "auto", "none"]
 _Layout = Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT]
 
 
@@ -82,7 +82,9 @@ class AnomalyTableData(SampleData, NormalData):
         "missing numbers are bad",
     )
     scaling: Scaling = field(
-        "standard", "of each column: standard (mean and deviation), robust (median and quartiles) or none"
+        "standard",
+        "of each column: standard (mean and deviation), robust (median and quartiles), auto (robust where a few "
+        "extreme values make the deviation more than 5 times what the quartiles tell, else standard) or none",
     )
 
 
@@ -149,7 +151,9 @@ class AnomalySeriesData(SampleData):
         "warn", "test windows that are part of the training series; drop: leave them out"
     )
     scaling: Scaling = field(
-        "standard", "of each channel: standard (mean and deviation), robust (median and quartiles) or none"
+        "standard",
+        "of each channel: standard (mean and deviation), robust (median and quartiles), auto (robust where a few "
+        "extreme values make the deviation more than 5 times what the quartiles tell, else standard) or none",
     )
 
 

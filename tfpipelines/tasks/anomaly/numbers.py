@@ -105,8 +105,14 @@ class NumberDetection(ChosenDetection):
         """What fitted detectors are fitted to; the same object, with what has been fitted, for the same samples."""
         if self._known is None or self._known[0] is not self.samples:
             values = self._values(self.samples, self._learned)
-            self._known = self.samples, networks.Normals(values, *self._statistics_of(values))
+            self._known = self.samples, self._as_normals(values)
         return self._known[1]
+
+    def _as_normals(self, values: np.ndarray) -> "networks.Normals":
+        """Training rows as detectors are fitted to them."""
+        scaled = self.pipeline.data.scaling != "none"  # type: ignore[union-attr]  # a field of both tasks of numbers
+        deviations = None if scaled else values.reshape(-1, values.shape[-1]).std(0, dtype=np.float64)
+        return networks.Normals(values, *self._statistics_of(values), deviations=deviations)
 
     @property
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
@@ -159,8 +165,7 @@ class NumberDetection(ChosenDetection):
         rows = self.samples.rows("train")
         values = self._values(self.samples, rows[fitted])
         given = {"input_shape": self.preprocessor.shape, "seed": self.pipeline.seed, "for_training": False}
-        normals = networks.Normals(values, *self._statistics_of(values))
-        network = networks.build_network(section, normals=normals, **given)
+        network = networks.build_network(section, normals=self._as_normals(values), **given)
         # Called as it is: a network that answers a few times is not worth tracing.
         blocks = np.array_split(rows[asked], -(-len(asked) // self._inference_batch))
         told = [np.asarray(network(self._values(self.samples, block))["score"]) for block in blocks]

@@ -29,6 +29,8 @@ from .features import features, missing
 from .normal_samples import handle_unlabelled, label_anomalies, normal_of
 from .normal_splits import split_normals
 
+_SPOILED = 5.0  # deviations, as the quartiles tell them, from which on extreme values make the deviation
+
 
 @dataclass
 class RowSamples(Samples):
@@ -105,6 +107,8 @@ def read_rows(
         values, used = cells[numbers].to_numpy(np.float64), (frame["split"] != "test").to_numpy()
         words = [one.name for one in columns.categories if cells[one.name][train].nunique(dropna=False) == 1]
         look_at_columns(values[train], numbers, findings, words)
+        whole = train & np.isfinite(values).all(1)
+        tell_scaling(values[whole], numbers, data.scaling, findings)
         look_for_extremes(values[used], numbers, [f"line {line}" for line in cells[LINE][used]], findings)
     columns = columns or every
     encoded = columns.transform(cells)
@@ -239,15 +243,45 @@ def column_statistics(values: np.ndarray, scaling: str) -> tuple[np.ndarray, np.
     Args:
         values: float (rows, columns).
         scaling: `standard` (mean, deviation), `robust` (median, quartile distance / 1.349, which is the deviation of
-            normal numbers) or `none` (0 and 1).
+            normal numbers), `auto` (robust where `has_extremes` says so, else standard) or `none` (0 and 1).
     """
     if scaling == "none":
         return np.zeros(values.shape[1]), np.ones(values.shape[1])
     if scaling == "standard":
         return values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+    middle, spread = _by_quartiles(values)
+    if scaling == "robust":
+        return middle, np.where(spread > 0, spread, values.std(0, dtype=np.float64))
+    mean, deviation = column_statistics(values, "standard")
+    robust = has_extremes(values)
+    return np.where(robust, middle, mean), np.where(robust, spread, deviation)
+
+
+def has_extremes(values: np.ndarray) -> np.ndarray:
+    """Which columns have a deviation much larger than their quartiles tell, bool (columns,)."""
+    spread = _by_quartiles(values)[1]
+    return (spread > 0) & (values.std(0, dtype=np.float64) > _SPOILED * spread)
+
+
+def tell_scaling(values: np.ndarray, columns: list[str], scaling: str, findings: Findings) -> None:
+    """Says which columns `data.scaling=auto` scales by their quartiles.
+
+    Args:
+        values: of the training rows, float (rows, columns).
+    """
+    if scaling != "auto" or not len(values):
+        return
+    robust = [name for name, extreme in zip(columns, has_extremes(values)) if extreme]
+    if robust:
+        what = f"{counted(len(robust), 'column')} with a few extreme values among the training rows"
+        message = f"data.scaling=auto: {what}: scaled by median and quartiles"
+        findings.add("scaling", "note", message, "Set data.scaling=standard to scale them as the others", robust)
+
+
+def _by_quartiles(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Median, and the deviation of normal numbers of such quartiles, float64 (columns,)."""
     low, middle, high = np.percentile(values.astype(np.float64), [25, 50, 75], axis=0)
-    spread = (high - low) / 1.349
-    return middle, np.where(spread > 0, spread, values.std(0, dtype=np.float64))
+    return middle, (high - low) / 1.349
 
 
 def fingerprints_of(values: np.ndarray) -> np.ndarray:

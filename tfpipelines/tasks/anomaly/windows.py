@@ -19,7 +19,7 @@ from .config import AnomalySeriesData
 from .normal_samples import NORMAL, UNKNOWN
 from .periods import usual_window
 from .points import Points, read_points
-from .rows import fingerprints_of
+from .rows import fingerprints_of, tell_scaling
 from .series_splits import normal_windows, split_points
 
 _MOST_WINDOWS = 20_000
@@ -183,6 +183,8 @@ def read_series(
             early = sum(int(points.anomalous[first:end].sum()) for first, end in used)
         inside = np.concatenate([np.arange(first, end) for first, end in used] or [np.zeros(0, int)])
         look_for_extremes(points.values[inside], points.columns, points.times[inside], findings)
+        learned = np.concatenate([np.arange(first, end) for first, end in train] or [np.zeros(0, int)])
+        tell_scaling(points.values[learned], points.columns, data.scaling, findings)
         _tell_of_short_stretches(points, window, findings)
         if early:
             what = f"{counted(early, 'point')} known as anomalies lie before the test"
