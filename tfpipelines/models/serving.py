@@ -263,13 +263,14 @@ class ServedNumbers(ServedInput):
     Args:
         columns: names of the columns or channels.
         read: what makes these columns of those of a table (`Columns.facts`), where they are not the same; [] else.
+        step: how far apart the points of a window are, in words; "" where they are as they come.
     """
 
     names = ("numbers",)
 
-    def __init__(self, model: keras.Model, columns: list[str], read: Sequence[dict[str, Any]] = ()):
+    def __init__(self, model: keras.Model, columns: list[str], read: Sequence[dict[str, Any]] = (), step: str = ""):
         super().__init__(model)
-        self.columns, self.read = columns, list(read)
+        self.columns, self.read, self.step = columns, list(read), step
 
     def words(self, whole: bool) -> list[str]:
         shape = tuple(self.model.inputs[0].shape[1:])
@@ -278,6 +279,7 @@ class ServedNumbers(ServedInput):
             f"Numbers are float32 {shape}, raw, in their own units; {order}.",
             "Scaling by center and spread of the training split is part of the graph. Missing values are not allowed.",
             *([_ONE_HOT] if self.read else []),
+            *([f"Points are {self.step} apart, each the mean of half a step around it."] if self.step else []),
         ]
 
     def files(self) -> dict[str, str]:

@@ -155,7 +155,7 @@ def test_gaps_are_named_with_the_largest_and_what_windows_do(tmp_path):
     assert "no window reaches across" in said.message and "short_stretches" not in found
     irregular = np.cumsum(np.random.default_rng(0).exponential(1, COUNT))
     _, found = read(write(tmp_path, time=irregular), validation=0.5)
-    assert "irregular" in found["gap"].message and "Resample" in found["gap"].remedy
+    assert "irregular" in found["gap"].message and "data.resample=auto" in found["gap"].remedy
     assert "no window holds them" in found["short_stretches"].message
 
 

@@ -9,12 +9,14 @@ from ...core.config.fields import field, fixed
 from ...core.config.images import Distortion, PixelData
 from ...core.config.networks import is_fitted
 from ...core.config.pipeline import Pipeline
-from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Count, Names, Role, Section
+from ...core.config.section import LEFT_TO_RIGHT, Auto, AutoCount, AutoFraction, Count, Names, Positive, Role, Section
 from ...core.config.tables import MIN_COUNT, TYPES, Types
 from ...core.config.train import Training
 
 PSEUDO = "pseudo_roc_auc"  # the metric by which detectors are chosen where no anomaly is known
 Scaling = Literal["standard", "robust", "auto", "none"]
+_LENGTH = r"^(\d*[1-9]\d*(\.\d+)?|\d+\.\d*[1-9]\d*)\s*(ms|s|min|h|d)$"  # none is 0
+_Step = Annotated[Auto | Positive | Annotated[str, Field(pattern=_LENGTH)], LEFT_TO_RIGHT]
 _Layout = Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT]
 
 
@@ -107,6 +109,12 @@ class AnomalySeriesData(SampleData):
         "how dates are written, as for strptime: %d/%m/%Y %H:%M; default: numbers, ISO 8601, or day and month in the "
         "order that the column tells",
         pattern="%",
+    )
+    resample: Annotated[_Step | None, Role.OF_SOURCE] = fixed(
+        None,
+        "step of a regular grid that the points are put on: a number in the unit of the times (of dates: seconds), or "
+        "10s, 1min, 2h, 1d; means of the points of a step, interpolated over at most 3 steps without one; auto: by the "
+        "steps of the training table; null: points as they are",
     )
     series_column: Annotated[str | None, Role.OF_SOURCE, Role.READING] = fixed(
         None, "which of several series a row belongs to"

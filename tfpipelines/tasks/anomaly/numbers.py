@@ -202,7 +202,12 @@ class NumberDetection(ChosenDetection):
 
     # --- export
     def _served_input(self, model) -> "models.ServedInput":
-        return models.ServedNumbers(model, self.columns)
+        return models.ServedNumbers(model, self.columns, step=self._step_in_words)
+
+    @property
+    def _step_in_words(self) -> str:
+        """How far apart the points of a sample are, "" where that is not known."""
+        return ""
 
     def _raw(self, samples, row: int) -> np.ndarray:
         return self._values(samples, np.array([row]))[0]

@@ -19,6 +19,8 @@ from ...errors import DataError
 from .columns import choose_columns, settle_label
 from .config import AnomalySeriesData
 from .normal_samples import normal_labels
+from .resampling import resampled, step_of, tell_resampled
+from .resampling import written as grid_times
 from .times import Times, find_times, read_times, repeats_an_hour
 
 _UNEVEN = 0.05  # share of gaps among the steps from which on times are irregular
@@ -42,7 +44,8 @@ class Points:
         empty: the places of points with an empty cell, in words.
         about: what there is to say of the columns.
         order: of day and month in the dates, see `Times`.
-        rows: number of the row of the table that each one is, (points,); None: they are as in the table.
+        rows: number of the row of the table that each one is, (points,); None: they are as in the table, or on a grid.
+        step: of the grid that they are on, in seconds or in the unit of the times; None: they are on none.
     """
 
     values: np.ndarray
@@ -58,6 +61,7 @@ class Points:
     about: list[str] = field(default_factory=list)
     order: str | None = None
     rows: np.ndarray | None = None
+    step: float | None = None
 
 
 def read_points(
@@ -105,21 +109,49 @@ def read_points(
     bad = ~np.isfinite(values.astype(np.float32))
     empty = np.any(bad, 1)
     empties = [f"line {line}" for line in rows[LINE][empty]]
-    if empties and labelled:
+    grid_step = None if data.resample is None else step_of(data.resample, times, groups)
+    if empties and labelled and grid_step is None:
         message = f"{counted(len(empties), 'point')} with empty cells, or numbers that are not finite"
         shares = [f"{name} {percent(share)}" for name, share in zip(taken, bad.mean(0)) if share]
         told_of = f"{message} ({listed(shares, SHOWN)}; {_longest(empty, rows)}): no window holds one"
         remedy = "Fill them, or leave out columns that are mostly empty with data.exclude."
         findings.bad("missing_value", data.on_bad, told_of, remedy, empties, parts, empty)
-    cuts = _cuts(rows, times, groups, findings) | (parts[1:] != parts[:-1])
     written = np.char.add(np.char.add(groups.astype(str), " "), times.written) if group else times.written
     anomalous, about = _known_anomalies(rows, label if labelled else None, parts, data, usual, findings)
     if labelled and data.intervals is not None:
         inside = _inside(data.intervals, times, groups, data, findings)
         anomalous = inside if anomalous is None else anomalous | inside
-    segments, path = stretches(cuts, empty), table.source.named
+    path = table.source.named
     about_all = (label, empties, about, times.order or order)
+    if grid_step is not None:
+        _refuse_disorder(rows, times, groups, equal=True)
+        plain = Points(values, written, taken, anomalous, parts, [], path, groups, *about_all)
+        return _on_grid(plain, times, grid_step, findings)
+    cuts = _cuts(rows, times, groups, findings) | (parts[1:] != parts[:-1])
+    segments = stretches(cuts, empty)
     return Points(values, written, taken, anomalous, parts, segments, path, groups, *about_all, sorting)
+
+
+def _on_grid(points: Points, times: Times, step: float, findings: Findings) -> Points:
+    """Points on a regular grid, cut where gaps are left.
+
+    Args:
+        times: of the points.
+        step: of the grid.
+    """
+    grid = resampled(points.values, times.seconds, points.series, points.split, points.anomalous, step)
+    split, series = points.split[grid.of], points.series[grid.of]
+    same = (series[1:] == series[:-1]) & (split[1:] == split[:-1])
+    told = tell_resampled(grid, step, len(points.values), times, same, findings)
+    written = grid_times(grid.seconds, times)
+    if (series != "").any():
+        written = np.char.add(np.char.add(series.astype(str), " "), written)
+    segments = stretches(grid.cuts, ~np.isfinite(grid.values).all(1))
+    about = [f"on a grid with a step of {told}", *points.about]
+    return replace(
+        points, values=grid.values, times=written, anomalous=grid.anomalous, split=split, segments=segments,
+        series=series, empty=[], about=about, step=step,
+    )  # fmt: skip
 
 
 def _longest(empty: np.ndarray, rows: pd.DataFrame) -> str:
@@ -138,9 +170,7 @@ def _cuts(rows: pd.DataFrame, times: Times, groups: np.ndarray, findings: Findin
     for name in np.unique(groups):  # series may tick at different rates
         inside = same & (groups[1:] == name)
         usual[groups[1:] == name] = np.median(steps[inside]) if inside.any() else 1.0
-    back = np.flatnonzero(same & ~(steps > 0))
-    if len(back):
-        _refuse_order(rows, times, back)
+    _refuse_disorder(rows, times, groups)
     gap = same & (steps > GAP * usual)
     if gap.any():
         lines = rows[LINE].to_numpy()[1:]
@@ -148,14 +178,22 @@ def _cuts(rows: pd.DataFrame, times: Times, groups: np.ndarray, findings: Findin
         place = int(np.argmax(np.where(gap, steps / usual, 0)))
         largest = f"the largest of {steps[place] / usual[place]:,.1f} usual steps before line {lines[place]}"
         message = f"{counted(gap.sum(), 'gap')} in time, {largest} ({times.written[place + 1]})"
-        remedy = "Fill the gaps by resampling the series, or leave them: windows on both sides are used"
+        remedy = "Leave them: windows on both sides are used; data.resample=auto fills those of up to 3 steps"
         if gap.sum() > _UNEVEN * same.sum():
             share = percent(gap.sum() / same.sum())
             message = f"The times are irregular: {share} of the steps are gaps; {message}"
-            remedy = "Resample the series to even steps first, or remove its column of times if rows count as even"
+            remedy = "Set data.resample=auto, or to a step, or remove the column of times if rows count as even"
         reach = f"no window reaches across a step of more than {GAP:g} times the median"
         findings.add("gap", "warning", f"{message}: {reach}", remedy, items)
     return ~same | gap
+
+
+def _refuse_disorder(rows: pd.DataFrame, times: Times, groups: np.ndarray, equal: bool = False) -> None:
+    """Raises DataError if points of a series are not later than the one before; with `equal` they may be as late."""
+    steps, same = np.diff(times.seconds), groups[1:] == groups[:-1]
+    back = np.flatnonzero(same & ~((steps >= 0) if equal else (steps > 0)))
+    if len(back):
+        _refuse_order(rows, times, back)
 
 
 def _refuse_order(rows: pd.DataFrame, times: Times, back: np.ndarray) -> None:

@@ -57,12 +57,15 @@ class SeriesAnomalies(NumberDetection):
     samples: "WindowSamples"
     source_fields = ("time_column", "time_format", "series_column", "label_column", "split_column", "on_bad")
     _order: str | None = None  # of day and month in the dates of the run's own data
+    _step: float | None = None  # of the grid that the run's own data were put on
     _length: int | None = None  # of the windows of a finished run
 
     # --- data
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
         if not splitting:
             data = data.model_copy(update={"columns": tuple(self.columns)})
+        if self._step is not None:
+            data = data.model_copy(update={"resample": self._step})
         if self._length:
             data = data.model_copy(update={"window": self._length})
         least = self.pipeline.evaluation.least
@@ -77,7 +80,7 @@ class SeriesAnomalies(NumberDetection):
     def restore(self, facts: dict[str, Any]) -> Self:
         super().restore(facts)
         self._order = facts.get("date_order", _ORDER_BEFORE)
-        self._length = facts["window"]
+        self._length, self._step = facts["window"], facts.get("resample")
         return self
 
     def _values(self, samples, rows: np.ndarray) -> np.ndarray:
@@ -155,7 +158,8 @@ class SeriesAnomalies(NumberDetection):
     @property
     def _reading(self) -> dict[str, Any]:
         """The fields of `data` that tell how to read what is predicted."""
-        return self._data("time_column", "time_format", "series_column", "label_column")
+        read = self._data("time_column", "time_format", "series_column", "label_column")
+        return read | {"resample": self._step}
 
     def _raw_series(self, inputs: Any):
         """See `anomaly.raw_series`."""
@@ -184,6 +188,10 @@ class SeriesAnomalies(NumberDetection):
         return anomaly.point_table(items, np.concatenate(scores), np.concatenate(distances), errors, self.threshold)
 
     def follower(self, model, keep_columns: bool, header=None, by: By = "point"):
+        if self._step is not None:
+            cause = "The run puts series on a grid (data.resample), and points that come one by one are on none."
+            remedy = "Name tables, without --follow, or train on series that have been resampled."
+            raise ConfigError(cause, remedy)
         if keep_columns:
             self._refuse_columns()
         tell = lambda windows: self._told(model, windows, len(windows), explain=False)
@@ -195,6 +203,10 @@ class SeriesAnomalies(NumberDetection):
         how, length = AnomalySeriesData.model_construct(**self._reading), self.preprocessor.shape[0]
         self._trace(tell)
         return anomaly.SeriesFollower(self.columns, length, how, self._order, tell, table, by)
+
+    @property
+    def _step_in_words(self) -> str:
+        return "" if self._step is None else f"{self._step:g} (of dates: seconds)"
 
     def _refuse_columns(self) -> None:
         cause = "A window of a series is several rows of its table, whose columns cannot be kept beside one score."

@@ -152,12 +152,17 @@ def repeats_an_hour(times: Times, back: np.ndarray) -> bool:
     Args:
         back: numbers of the points before them.
     """
-    if not times.dates or any(_OFFSET.search(when) for when in times.written[back]):
+    if not times.dates or have_offsets(times.written[back]):
         return False
     steps = times.seconds[back + 1] - times.seconds[back]
     when = pd.DatetimeIndex(times.seconds[back + 1].astype("datetime64[s]"))
     nights = (when.dayofweek == 6) & (when.hour < 4) & when.month.isin([3, 4, 9, 10, 11])
     return bool((steps >= -3600).all() and nights.all())
+
+
+def have_offsets(written: np.ndarray) -> bool:
+    """Whether some of the times say how far they are from UTC."""
+    return any(_OFFSET.search(when) for when in written)
 
 
 def _rises(cells: pd.Series) -> bool:

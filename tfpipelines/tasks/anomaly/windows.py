@@ -135,7 +135,8 @@ def read_series(
         request = replace(request, columns={**request.columns, "split": None})
         table = open_source(test_path, SERIES, "data.test_path").read(request)
         also = points.order or order
-        tested = read_points(table, data, findings, columns=tuple(points.columns), usual=usual, order=also)
+        on_grid = data if points.step is None else data.model_copy(update={"resample": points.step})
+        tested = read_points(table, on_grid, findings, columns=tuple(points.columns), usual=usual, order=also)
         tested.split[:] = "test"
         if data.label_column and points.label is None and tested.label is None:
             message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
@@ -201,6 +202,7 @@ def read_series(
     about = [f"channels: {channels}; {length}{stated}", *(tested.about or points.about)]
     facts: dict = {"path": data.path, "columns": points.columns, "window": window, "points": len(values)}
     facts |= {"read_seconds": source.seconds, "about": about, "date_order": points.order}
+    facts |= {} if points.step is None else {"resample": points.step}
     test = tested if not splitting or "test" in set(frame["split"]) else None
     chosen_by = held_out if splitting else []
     return WindowSamples(frame, store, facts, test, points.columns, chosen_by, points.anomalous)
@@ -212,7 +214,7 @@ def _tell_of_short_stretches(points: Points, window: int, findings: Findings) ->
     lost, total = int(lengths[lengths < window].sum()), int(lengths.sum())
     if lost > _LOST * total:
         what = f"{counted(lost, 'point')} of {total} lie in stretches shorter than a window of {window} points"
-        remedy = "Fill the gaps by resampling the series, or shorten data.window"
+        remedy = "Fill the gaps with data.resample=auto, or shorten data.window"
         findings.add("short_stretches", "warning", f"{what}: no window holds them", remedy)
 
 
