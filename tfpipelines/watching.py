@@ -27,15 +27,28 @@ def watch(task: Any, model: Any, data: Any, alpha: float, seed: int, every: int,
     Raises:
         DataError: if nothing could be read.
     """
-    test, errors = Watch(task.threshold, alpha, seed, every), list[str]()
+    test, errors, came = Watch(task.threshold, alpha, seed, every), list[str](), 0
+
+    def counted(batches: Iterator) -> Iterator:
+        nonlocal came
+        for some in batches:
+            came += len(some)
+            yield some
+
+    streams = isinstance(data, Iterator)
+    data = counted(data) if streams else data
     for table in _scored(task, model, data, follows):
         test.add(table)
         told = table["error"] if "error" in table else ()
         errors = [*errors, *(error for error in told if error)][:_SHOWN]
-        if test.shifted and isinstance(data, Iterator):
+        if test.shifted and streams:
             break
     if not test.count:
-        raise DataError(f"No {task.threshold.unit} could be read.", "Give some.", errors)
+        cause = f"No {task.threshold.unit} could be read."
+        if task.threshold.unit == "window" and came:
+            length = model.inputs[0].shape[1]
+            cause = f"No window could be read: of {came} points that came, no {length} are in a row, as a window has."
+        raise DataError(cause, "Give some.", errors)
     return {**test.facts(), "sentence": test.sentence(), "caution": test.caution(), "errors": errors}
 
 

@@ -53,8 +53,10 @@ def test_other_forms():
 
 
 def test_a_field_that_does_not_end():
-    assert rows_of(b'a,b\n1,2\n3,"4\n5,6\n')[1:] == ["line 4: a quoted field does not end"]
+    assert rows_of(b'a,b\n1,2\n3,"4\n5,6\n')[1:] == ["line 3: a quoted field does not end, so lines 3 to 4 are no rows"]
+    assert rows_of(b'a,b\n1,2\n3,"4')[1:] == ["line 3: a quoted field does not end"]
     found = rows_of(b'a,b\n3,"' + b"4\n" * 1_500 + b"5,6\n")
+    assert found[0] == "line 2: a quoted field does not end, so lines 2 to 1001 are no rows"
     assert isinstance(found[0], Unread) and found[-1] == {"a": "5", "b": "6"}  # what is read of it is bounded
 
 

@@ -61,7 +61,7 @@ class RowStream:
                 yield rows
                 rows = []
         if self._pending:
-            yield [Unread(f"line {self._number}: a quoted field does not end")]
+            yield [self._unended()]
 
     def _begin(self) -> str:
         """Reads the first line, which tells what the others are."""
@@ -135,6 +135,8 @@ class RowStream:
         except csv.Error as error:
             if str(error) == _OPEN and len(self._pending) < _MOST_LINES:
                 return None
+            if str(error) == _OPEN:
+                return self._unended()
             self._pending = []
             return Unread(f"line {self._number}: {error}")
         self._pending = []
@@ -143,6 +145,12 @@ class RowStream:
         if len(fields) != len(self.header):
             return Unread(f"line {self._number}: {len(fields)} fields, but the header has {len(self.header)}")
         return dict(zip(self.header, fields))
+
+    def _unended(self) -> Unread:
+        """Why there is no row in the lines since a quote that is not closed, which are given up."""
+        first, self._pending = self._number - len(self._pending) + 1, []
+        end = f", so lines {first} to {self._number} are no rows" if first < self._number else ""
+        return Unread(f"line {first}: a quoted field does not end{end}")
 
     def _of_json(self, text: str) -> Row:
         try:

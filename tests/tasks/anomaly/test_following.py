@@ -243,6 +243,20 @@ def test_several_series_have_windows_of_their_own(series, monkeypatch):
     assert expected["score"].notna().sum() == 2 * (30 - length + 1) and found["item"][0] == "p 0"
 
 
+def test_the_series_that_are_remembered_are_bounded(series, monkeypatch):
+    monkeypatch.setattr("tfpipelines.tasks.anomaly.series_stream._MOST_SERIES", 2)
+    length = series.pipeline.data.window
+    values = PRESSURE["value"].tolist()[: 2 * length]
+    follower = series.follower(["data.series_column=s"])
+    point = lambda name, place: {"s": name, "timestamp": place, "value": values[place]}
+    scored = lambda rows: follower.answer(rows)["score"].notna().tolist()
+    assert scored([point("a", place) for place in range(length)])[-1]
+    assert not any(scored([point("b", 0), point("a", length), point("c", 0)])[::2])
+    assert scored([point("a", length + 1)]) == [True]  # b has been without a point for longer, and is forgotten
+    assert set(follower._series) == {"c", "a"}
+    assert scored([point("b", 0)]) == [False] and set(follower._series) == {"a", "b"}
+
+
 # --- watch
 def test_a_watch_over_rows(rows, tfpipe, stdin, tmp_path):
     normal = CELLS[(CELLS["label"] == "benign") & (CELLS["split"] != "train")]
@@ -284,6 +298,13 @@ def test_a_watch_over_series_takes_windows_that_do_not_overlap(series, tfpipe, s
     drop = ("remedy", "evidence")
     assert {k: v for k, v in of_stream.items() if k not in drop} == {k: v for k, v in of_file.items() if k not in drop}
     assert of_stream["evidence"] == pytest.approx(of_file["evidence"])
+
+
+def test_a_watch_over_less_than_a_window_says_so(series, tfpipe, stdin):
+    length = series.pipeline.data.window
+    stdin(csv_of(PRESSURE[["timestamp", "value"]].head(length - 1)))
+    result = tfpipe("watch", series.folder, "-")
+    assert result.code == 3 and f"of {length - 1} points that came, no {length} are in a row" in result.err
 
 
 def test_what_cannot_be_watched(rows, tfpipe, tmp_path):

@@ -191,3 +191,18 @@ def test_dates_that_do_not_tell_are_read_as_the_run_has_learned():
             assert order_of_dates(pd.Series(cells), TimeFormat(order=order), "column time") == order
     earlier = ROOT / "tests" / "runs_of_earlier_versions" / "0.1.0" / "anomaly-series"
     assert tfpipelines.load(earlier).own_task(())._order == "month"
+
+
+def test_odd_times_are_told_by_what_is_wrong_with_them(tmp_path):
+    when = dates("2024-02-20 00:30")
+    _, found = read(write(tmp_path, time=when.strftime("%Y%m%d%H%M")))
+    assert "data.time_format=%Y%m%d%H%M if" in found["compact_dates"].remedy
+    samples, found = read(write(tmp_path, time=when.strftime("%Y%m%d%H%M")), time_format="%Y%m%d%H%M")
+    assert "compact_dates" not in found and "gap" not in found and len(samples.frame)
+    clocks = ["" if row == 3 else clock for row, clock in enumerate(when.strftime("%H:%M"))]
+    path = write(tmp_path, date=when.strftime("%Y-%m-%d"), clock=clocks)
+    with pytest.raises(DataError, match="Column 'clock' is empty in 1 row") as caught:
+        read(path, time_column=("date", "clock"))
+    assert caught.value.details == ("line 5",)
+    with pytest.raises(DataError, match="1 cell that is no date of the format"):
+        read(write(tmp_path, time=["x", *when.strftime("%d/%m/%Y %H:%M")[1:]]), time_format="%d/%m/%Y %H:%M")

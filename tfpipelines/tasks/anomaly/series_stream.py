@@ -26,6 +26,7 @@ from .config import AnomalySeriesData
 from .points import GAP
 from .times import PERHAPS_TIMES, find_times, read_times
 
+_MOST_SERIES = 10_000  # that are remembered
 _STEPS = 101  # the last ones, whose median is the usual step
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{3}|\.\d{6})?)?)?")
 
@@ -87,7 +88,8 @@ class SeriesFollower:
 
     It differs from reading a whole table in what only a whole table tells: the usual step is the median of the last
     101, a column `ts` or `t` holds times, commas are read cell by cell, and a point that is not later than the one
-    before has an error by itself.
+    before has an error by itself. Of more than 10,000 series, that which has been without a point for longest is
+    forgotten: it begins anew where it comes again.
 
     Args:
         columns: the channels.
@@ -150,7 +152,9 @@ class SeriesFollower:
         assert self._roles is not None
         name = cells.get(self._roles["series"]) or ""
         head = f"{name} " if self._roles["series"] else ""
-        series = self._series.setdefault(name, _Series(self._length))
+        series = self._series[name] = self._series.pop(name) if name in self._series else _Series(self._length)
+        if len(self._series) > _MOST_SERIES:
+            del self._series[next(iter(self._series))]
         try:
             when, written = self._time(cells, number)
         except DataError as reason:

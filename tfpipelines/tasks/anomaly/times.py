@@ -26,7 +26,8 @@ from ...errors import DataError
 
 _TIMES = ("time", "timestamp", "date", "datetime", "ts", "t")
 PERHAPS_TIMES = {"ts", "t"}  # if they rise
-_COMPACT = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+_COMPACT = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d([0-5]\d)?)?")
+_COMPACT_FORMATS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits
 _OFFSET = re.compile(r"(Z|UTC|GMT|[:\d][+-]\d{2}(:?\d{2})?)\s*$")
 _SPOKEN = 5  # columns of dates that a message names
 
@@ -112,6 +113,8 @@ def read_times(rows: pd.DataFrame, columns: tuple[str, ...], how: TimeFormat, fi
     """
     if not columns:
         return Times(np.arange(len(rows), dtype=np.float64), np.arange(len(rows)).astype(str))
+    if len(columns) > 1:
+        _refuse_empty(rows, columns)
     cells = rows[columns[0]].fillna("")
     for column in columns[1:]:
         cells = cells.str.strip() + " " + rows[column].fillna("").str.strip()
@@ -119,7 +122,8 @@ def read_times(rows: pd.DataFrame, columns: tuple[str, ...], how: TimeFormat, fi
     if how.given is None and is_numeric(cells):
         if all(_COMPACT.fullmatch(cell) for cell in cells):
             message = f"Column {named} holds numbers such as {cells.iloc[0]}, which are taken as they are, not as dates"
-            findings.add("compact_dates", "warning", message, "Set data.time_format=%Y%m%d if they are dates")
+            form = _COMPACT_FORMATS[len(cells.iloc[0])]
+            findings.add("compact_dates", "warning", message, f"Set data.time_format={form} if they are dates")
         values = to_numbers(rows, [columns[0]])[:, 0]
         if np.isnan(values).any():
             lines = [f"line {line}" for line in rows[LINE][np.isnan(values)]]
@@ -135,7 +139,8 @@ def read_times(rows: pd.DataFrame, columns: tuple[str, ...], how: TimeFormat, fi
     wrong = dates.isna()
     if wrong.any():
         lines = [f"line {line}: {cell!r}" for line, cell in zip(rows[LINE][wrong], cells[wrong])]
-        what = f"no dates of the format {how.given}" if how.given else "neither numbers nor dates"
+        dates_of = "no date" if len(lines) == 1 else "no dates"
+        what = f"{dates_of} of the format {how.given}" if how.given else "neither numbers nor dates"
         message = f"Column {named} holds {counted(len(lines), 'cell that is', 'cells that are')} {what}."
         remedy = "Fix them, set data.time_format, or set another column with data.time_column."
         raise DataError(message, remedy, lines[:10])
@@ -144,6 +149,16 @@ def read_times(rows: pd.DataFrame, columns: tuple[str, ...], how: TimeFormat, fi
         message = f"Dates such as {first.strip()} in column {named} are read {ORDERS[order]}"
         findings.add("date_order", "note", message, "Set data.time_format if they are not")
     return Times(seconds(dates), written, columns, dates=True, order=order)
+
+
+def _refuse_empty(rows: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    """Raises DataError where one of two columns is empty: a date without a time of day would be midnight."""
+    for column in columns:
+        empty = rows[column].isna() | (rows[column].astype(str).str.strip() == "")
+        if empty.any():
+            lines = [f"line {line}" for line in rows[LINE][empty]]
+            message = f"Column {column!r} is empty in {counted(len(lines), 'row')}."
+            raise DataError(message, "Fill the cells, or set other columns with data.time_column.", lines[:10])
 
 
 def repeats_an_hour(times: Times, back: np.ndarray) -> bool:
