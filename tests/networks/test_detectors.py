@@ -219,3 +219,31 @@ def test_products_keep_their_digits_where_a_device_multiplies_fewer():
     assert np.array_equal(first + rest, matrix.astype(np.float32))
     assert not (first.view(np.uint32) & 0x1FFF).any()  # 10 bits of a mantissa, which TF32 has
     np.testing.assert_allclose(got, x.astype(np.float64) @ matrix, rtol=1e-5, atol=1e-3)
+
+
+def test_of_many_rows_some_are_fitted_to(monkeypatch):
+    monkeypatch.setattr("tfpipelines.networks.normals._MOST_ROWS", 100)
+    many = networks.Normals(TRAIN, NORMALS.center, NORMALS.spread)
+    assert many.few.shape == (100, WIDTH) and {*map(tuple, many.few)} < {*map(tuple, NORMALS.scaled)}
+    for name in NAMES:
+        score = np.asarray(detector(name, many)(ROWS)["score"])
+        assert np.corrcoef(np.log(score), np.log(told(name)["score"]))[0, 1] > 0.9
+    assert "scaled" not in vars(many)  # all rows are never held in float64
+
+
+def test_explanations_of_a_wide_forest_are_of_its_first_trees(monkeypatch):
+    fields = {"n_estimators": 12, "max_samples": 32}
+    fresh = lambda: networks.Normals(TRAIN, NORMALS.center, NORMALS.spread)
+    section = ROW_AUTOENCODERS.section("isolation_forest")(**fields)
+    build = lambda: networks.build_network(section, normals=fresh(), seed=0, for_training=False)
+    whole = build()
+    monkeypatch.setattr("tfpipelines.networks.row_autoencoders.isolation_forest._MOST_CREDITS", 100 * WIDTH)
+    bounded = build()
+    size = lambda network: sum(weight.shape[0] for weight in network.weights if weight.shape[-1] == WIDTH)
+    assert size(bounded) <= 100 + 10 < size(whole)
+    one, other = (network(ROWS) for network in (whole, bounded))
+    np.testing.assert_array_equal(one["score"], other["score"])
+    shares = [np.asarray(each["contributions"]) for each in (one, other)]
+    assert np.corrcoef(shares[0][30:50].ravel(), shares[1][30:50].ravel())[0, 1] > 0.7
+    monkeypatch.setattr("tfpipelines.networks.row_autoencoders.isolation_forest._MOST_CREDITS", 1)
+    assert np.isfinite(np.asarray(build()(ROWS)["contributions"])).all()  # one tree at least

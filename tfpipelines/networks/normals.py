@@ -15,6 +15,7 @@ import numpy as np
 
 from .constants import Constants
 
+_MOST_ROWS = 200_000  # that a detector of rows is fitted to
 _REMEMBERED = 8  # fits: of more than the candidates that there usually are
 ROWS = "training_rows"  # layer of those that a network contains
 
@@ -59,11 +60,22 @@ class Normals:
         center, spread = self.scale
         return ((self.values - center).astype(np.float64) / spread).reshape(len(self.values), -1)
 
+    @cached_property
+    def few(self) -> np.ndarray:
+        """`scaled`, of more than 200,000 rows a random choice in their order: so many tell what there is to tell, and
+        all of them in float64 may not fit into memory.
+        """
+        count = len(self.values)
+        if count <= _MOST_ROWS:
+            return self.scaled
+        some = np.sort(np.random.default_rng([0, 17]).choice(count, _MOST_ROWS, replace=False))
+        return Normals(self.values[some], self.center, self.spread).scaled
+
     def fitted(self, fit: Callable[..., _Fitted], values: np.ndarray, **settings: Any) -> _Fitted:
         """What a function makes of the training rows, made once: a network is built several times.
 
         Args:
-            values: `values` or `scaled`.
+            values: `values`, `scaled` or `few`.
             settings: further arguments of the function, which tell fits apart.
         """
         key = f"{fit.__module__}.{fit.__qualname__} {settings}"
@@ -102,7 +114,11 @@ class Inputs:
         self._spread = self.constants.array(spread, "spread")
         self._center = self.constants.array(center, "center")
         scaled = (self.raw - self._center) / self._spread
-        self.scaled = keras.ops.reshape(scaled, (-1, self.normals.scaled.shape[1])) if len(scaled.shape) > 2 else scaled
+        self.scaled = (
+            keras.ops.reshape(scaled, (-1, int(np.prod(self.normals.values.shape[1:]))))
+            if len(scaled.shape) > 2
+            else scaled
+        )
 
     def detector(
         self, name: str, score: keras.KerasTensor, contributions: keras.KerasTensor, normal: keras.KerasTensor,

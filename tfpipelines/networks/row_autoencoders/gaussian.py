@@ -49,7 +49,7 @@ def gaussian(
             identity (Ledoit & Wolf 2004); auto: robust with at least five rows a column and at most 100 columns, else
             shrunk. Also shrunk where more than half of the rows are equal in some direction.
     """
-    normal = normals.fitted(fit_normal, normals.scaled, covariance=covariance, seed=seed)
+    normal = normals.fitted(fit_normal, normals.few, covariance=covariance, seed=seed)
     inputs = Inputs(normals)
     whitening = (normal.directions / np.sqrt(normal.variances)) @ normal.directions.T
     precision = (normal.directions / normal.variances) @ normal.directions.T

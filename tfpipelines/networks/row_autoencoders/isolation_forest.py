@@ -14,6 +14,7 @@ from tfpipelines.networks.tables.trees.conversion import rounded_down
 from tfpipelines.networks.tables.trees.graph import deepest_first, leaves_of
 
 _SAMPLES = 256  # of a tree (Liu et al. 2008)
+_MOST_CREDITS = 2**24  # numbers, 64 MB
 _MOST = 2**13  # numbers for each row that are gathered at once
 
 
@@ -23,7 +24,8 @@ class Forest(NamedTuple):
     Args:
         trees: whose leaves have no values.
         lengths: float64 (nodes,), of leaves the path length that a row has there.
-        credits: float32 (leaves, numbers), what splits on each number have taken off the expected path length.
+        credits: float32 (leaves, numbers), what splits on each number have taken off the expected path length: of the
+            leaves of the first trees.
         usual: path length by which scores are scaled, for all trees together.
     """
 
@@ -48,7 +50,9 @@ def isolation_forest(
     The score is that of the paper: 2 to the power of minus the mean path length, as a multiple of the usual one. What a
     column contributes is the path length that splits on it save, in steps: at each node, the mean path length of the
     tree's training rows there less that of those in the child which the row goes to (as Saabas 2014 has it for
-    regression); what lengthens the path is negative. The expected values are the medians of the training rows.
+    regression); what lengthens the path is negative. Where leaves times columns take
+    more than 64 MB, it is of the first trees alone, so that the model file stays small. The expected values are the
+    medians of the training rows.
 
     Args:
         n_estimators: trees.
@@ -68,21 +72,23 @@ def isolation_forest(
     numbers[leaves] = np.arange(len(leaves))
     told = table(np.stack([forest.lengths, numbers], 1), "leaves")(at)  # (trees, batch, 2)
     score = ops.power(2.0, ops.sum(told[..., 0], 0) * (-1.0 / forest.usual))
-    credit = _summed(forest, leaves, ops.cast(told[..., 1], "int32"))
-    contributions = credit * (1.0 / len(trees.roots))
-    medians = inputs.constants.array(np.median(normals.scaled, 0)[None], "medians")
+    explaining = int(trees.tree[leaves[len(forest.credits) - 1]]) + 1  # trees
+    credit = _summed(forest, leaves, ops.cast(told[..., 1], "int32"), explaining)
+    contributions = credit * (1.0 / explaining)
+    medians = inputs.constants.array(np.median(normals.few, 0)[None], "medians")
     normal = ops.zeros_like(inputs.scaled) + medians
     return inputs.detector("isolation_forest", score, contributions, normal, for_training)
 
 
-def _summed(forest: Forest, leaves: np.ndarray, places: keras.KerasTensor) -> keras.KerasTensor:
-    """The credits of the leaves that rows end in, summed over the trees: float32 (batch, numbers).
+def _summed(forest: Forest, leaves: np.ndarray, places: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """The credits of the leaves that rows end in, summed over the first trees: float32 (batch, numbers).
 
     Args:
         leaves: nodes that are leaves.
         places: of leaves among those, int32 (trees, batch).
+        count: of the trees.
     """
-    ops, count, sums = keras.ops, len(forest.trees.roots), []
+    ops, sums = keras.ops, list[keras.KerasTensor]()
     at_once = max(1, _MOST // forest.credits.shape[1])
     first = np.searchsorted(forest.trees.tree[leaves], np.arange(count + 1))  # leaf of each tree
     for start in range(0, count, at_once):
@@ -171,6 +177,9 @@ def _credits(trees: Trees, counts: np.ndarray, lengths: np.ndarray, numbers: int
         if trees.features[node] >= 0:
             sums[node] = sums[trees.lefts[node]] + sums[trees.lefts[node] + 1]
     means = sums / counts
+    ends = np.cumsum(np.bincount(trees.tree[leaves]))  # leaves up to the end of each tree
+    whole = max(int(np.searchsorted(ends, _MOST_CREDITS // numbers, side="right")), 1)
+    leaves = leaves[: ends[whole - 1]]
     credits, at = np.zeros((len(leaves), numbers), np.float32), leaves
     rows = np.arange(len(leaves))
     while len(at):

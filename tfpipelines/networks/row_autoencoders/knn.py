@@ -33,7 +33,7 @@ def knn(
         distance: to which of them; largest: the farthest one; mean: the mean of all.
         rows: training rows that are kept at most; of more a random choice, each as probable, by the seed.
     """
-    kept = normals.fitted(some_rows, normals.scaled, most=rows, seed=seed)
+    kept = normals.fitted(some_rows, normals.few, most=rows, seed=seed)
     count = min(neighbors, len(kept))
     candidates = min(count + _MORE, len(kept))
     inputs, ops = Inputs(normals), keras.ops

@@ -28,7 +28,7 @@ def pca(
             direction is left out, unless there is only one.
         inside: whether the distance inside of the span counts, too: rows far from the mean that are combined as usual.
     """
-    span = normals.fitted(fit_span, normals.scaled, components=components)
+    span = normals.fitted(fit_span, normals.few, components=components)
     inputs = Inputs(normals)
     contributions, residual = distances_from(span, inputs, inside)
     score = keras.ops.mean(contributions, -1)
