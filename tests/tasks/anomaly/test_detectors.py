@@ -162,7 +162,7 @@ class Stop(Observer):
 
 def test_the_best_of_made_anomalies_is_chosen_and_a_resumed_run_chooses_the_same():
     write()
-    more = {"model.candidates": QUICK, "train.epochs": 2}
+    more = {"model.candidates": QUICK, "train.epochs": 2, "data.validation": 0.2}
     with eagerly():
         whole = run_of("auto", **more)
         with pytest.raises(Interrupted):
@@ -175,7 +175,7 @@ def test_the_best_of_made_anomalies_is_chosen_and_a_resumed_run_chooses_the_same
     assert entries[int(np.argmax(figures))]["chosen"] and whole.metrics["test"]["roc_auc"] > 0.97
     assert entries[2]["fields"] == {"knn": 0.5, "gaussian": 0.5}
     told = "no known anomaly has chosen the network: pseudo_roc_auc is of anomalies that are "
-    told += "made of the 7 rows of the validation split (swapped, shifted, extreme, moved, scaled, noisy, mixed, flat)"
+    told += "made of the 32 rows of the validation split (swapped, shifted, extreme, moved, scaled, noisy, mixed, flat)"
     assert told in whole.metrics["about"][-1] or told in whole.metrics["about"][-2]
     same = zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in same)
@@ -192,6 +192,7 @@ def test_known_anomalies_of_a_validation_split_choose_and_do_nothing_else():
         pipeline = config.load("anomaly-table", ["data.path=t.csv"], schemas=SCHEMAS).pipeline
         task = checked(new_task(pipeline))
         assert list(task._made)[: len(kinds)] == kinds and len(task.samples.odd) == known
+        assert task._few == (known if known == 12 else 0)  # there are 40 normal rows
         assert not task.samples.frame["anomalous"][task.samples.frame["split"] != "test"].any()
     np.testing.assert_allclose(task._made["swapped"][:, 0].mean(), 50, atol=1)
 
@@ -200,6 +201,7 @@ def test_known_anomalies_of_a_validation_split_choose_and_do_nothing_else():
 def test_a_mean_of_detectors_is_predicted_explained_and_exported(monkeypatch):
     from tfpipelines.tasks.anomaly.table import RowAnomalies
 
+    monkeypatch.setattr("tfpipelines.tasks.anomaly.choice._FEW", 0)
     whole = RowAnomalies.combine
     monkeypatch.setattr(RowAnomalies, "combine", lambda task, given: whole(task, given)._replace(decides=True))
     write()

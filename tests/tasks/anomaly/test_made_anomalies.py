@@ -7,7 +7,16 @@ import pytest
 
 from tfpipelines import metrics
 from tfpipelines.datasets import Columns
-from tfpipelines.tasks.anomaly import Features, Scored, best_of, combined, feature_groups, feature_names, made_anomalies
+from tfpipelines.tasks.anomaly import (
+    Features,
+    Scored,
+    best_of,
+    combined,
+    feature_groups,
+    feature_names,
+    made_anomalies,
+    mean_wins,
+)
 from tfpipelines.tasks.anomaly.features import features
 
 RANDOM = np.random.default_rng(0)
@@ -115,3 +124,18 @@ def test_a_mean_of_detectors_is_that_of_their_logarithms_on_one_scale():
     expected = (np.square(made[0]) / 0.5 + np.square(made[0]) * 1e6 / 0.25) / 2
     np.testing.assert_allclose(found["contributions"], expected, rtol=1e-5)
     np.testing.assert_allclose(found["restored"], made[0] * 0.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "wins"), [(400, True), (6, False)])
+def test_the_mean_of_detectors_has_to_win_by_more_than_chance(rows, wins):
+    """Two detectors that see different halves of what is odd, and noise of their own."""
+    r = np.random.default_rng(3)
+    hidden = [r.normal(size=count) + shift for count, shift in ((rows, 0.0), (rows, 1.5))]
+    scored = lambda: [np.exp(0.7 * part + r.normal(size=len(part))) for part in hidden]
+    both = []
+    for name in ("one", "two"):
+        normal, odd = scored()
+        both.append(Scored(name, None, normal, [odd]))
+    assert mean_wins(both, both, 0) == wins
+    best = max(both, key=lambda one: metrics.mean_roc_auc(one.normal, one.made))
+    assert not mean_wins([best, best], both, 0)  # the same is no better

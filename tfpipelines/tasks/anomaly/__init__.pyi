@@ -9,6 +9,7 @@ from .combining import BLEND as BLEND
 from .combining import Scored as Scored
 from .combining import best_of as best_of
 from .combining import combined as combined
+from .combining import mean_wins as mean_wins
 from .features import feature_groups as feature_groups
 from .features import feature_names as feature_names
 from .features import weighed as weighed
@@ -42,6 +43,7 @@ from .row_inputs import raw_series as raw_series
 from .rows import column_statistics as column_statistics
 from .rows import read_rows as read_rows
 from .series_stream import SeriesFollower as SeriesFollower
+from .steps import steps_of as steps_of
 from .trimming import Trimmed as Trimmed
 from .trimming import left_out as left_out
 from .trimming import trim as trim

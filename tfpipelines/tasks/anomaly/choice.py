@@ -19,6 +19,7 @@ from tfpipelines.tasks.anomaly.config import PSEUDO
 from ..trainable import Combination, Trained
 from .base import Detection
 
+_FEW = 20  # samples, normal or known as anomalies, up to which chance may choose
 _KNOWN = "known"  # kind of anomalies that are not made
 
 
@@ -98,15 +99,27 @@ class ChosenDetection(Detection):
             chosen = anomaly.best_of(tried, metrics.mean_roc_auc)
             if not chosen:
                 return None
+            if self._few and not anomaly.mean_wins(chosen, tried, self.pipeline.seed):
+                return None
             share = round(1 / len(chosen), 4)
             network = anomaly.combined(chosen, self._usual_distances(chosen))
             return Combination(network, {one.label: share for one in chosen})
+
+    @property
+    def _few(self) -> int:
+        """How many samples there are, where they are so few that chance may choose a detector; 0 else."""
+        known = [self._known_odd[1]] if _KNOWN in self._made and len(self._made) == 1 else []
+        fewest = min([len(self._untouched), *known])
+        return fewest if fewest <= _FEW else 0
 
     # --- results
     def evaluate(self, artifact, folder: RunFolder, history: list[dict], best_epoch: int) -> dict[str, Any]:
         results = super().evaluate(artifact, folder, history, best_epoch)
         if self.asked.chooses:
             results["about"].append(self._chosen_by)
+            if few := self._few:
+                rows = f"only {counted(few, self.unit)} of the validation split chose the network, which may be chance"
+                results["about"].append(f"{rows}: raise data.validation, or name one with model.name")
         if contained := self._contained(artifact):
             results["about"].append(contained)
         return results

@@ -12,6 +12,7 @@ _LEAST = 1e-12  # of a score
 # Of the median normal score, added before the logarithm: of tiny scores the digits are few, which it would show.
 _ADDED = 0.1
 _FEWEST = 5  # normal samples that tell a scale
+_RESAMPLES = 200
 _ALL = 6  # detectors of which all combinations are tried
 
 
@@ -74,6 +75,33 @@ def best_of(detectors: Sequence[Scored], measure: Callable[[np.ndarray, list[np.
         elif len(able) > _ALL:
             break
     return sorted(found, key=lambda one: [id(other) for other in able].index(id(one)))
+
+
+def mean_wins(detectors: Sequence[Scored], others: Sequence[Scored], seed: int) -> bool:
+    """Whether the mean of some detectors has a higher mean AUROC over the kinds of anomalies than the best single one
+    by more than chance: in 95 % of resamples of the rows (the bootstrap, Efron 1979).
+
+    Args:
+        detectors: as `best_of` gives them.
+        others: all single ones.
+        seed: of the resamples.
+    """
+    odds = [(one.odds(one.normal), [one.odds(scores) for scores in one.made]) for one in detectors]
+    normal = np.mean([of_normal for of_normal, _ in odds], 0)
+    ours = [_above(normal, np.mean(kind, 0)) for kind in zip(*(made for _, made in odds))]
+    each = [[_above(one.normal, scores) for scores in one.made] for one in others]
+    best = max(each, key=lambda kinds: np.mean([kind.mean() for kind in kinds]))
+    generator, gains = np.random.default_rng([seed, 16]), np.zeros(_RESAMPLES)
+    drawn = lambda count: generator.multinomial(count, np.full(count, 1 / count), _RESAMPLES) / count
+    of_normal = drawn(len(normal))
+    for mean, single in zip(ours, best):
+        gains += np.einsum("rn,nm,rm->r", of_normal, mean - single, drawn(mean.shape[1]), optimize=True)
+    return bool((gains > 0).mean() >= 0.95)
+
+
+def _above(normal: np.ndarray, odd: np.ndarray) -> np.ndarray:
+    """How often a score is above a normal one, float64 (normal rows, odd ones); the mean is the AUROC."""
+    return (odd > normal[:, None]) + 0.5 * (odd == normal[:, None])
 
 
 def combined(detectors: Sequence[Scored], usual: Sequence[float]) -> keras.Model:

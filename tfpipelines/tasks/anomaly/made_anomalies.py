@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .steps import on_steps
+
 _OF_EACH_KIND = 200
 
 
@@ -21,6 +23,7 @@ class Features:
         center, spread: mean and deviation of each feature over the training rows, float64 (features,).
         whole: which have whole numbers in all training rows, bool (features,), and are given no others: rows between
             them would be told by that alone.
+        steps, origins: of those that have others in steps, see `steps_of`; None: none has.
     """
 
     groups: np.ndarray
@@ -28,6 +31,8 @@ class Features:
     center: np.ndarray
     spread: np.ndarray
     whole: np.ndarray
+    steps: np.ndarray | None = None
+    origins: np.ndarray | None = None
 
 
 def made_anomalies(rows: np.ndarray, features: Features, seed: int) -> dict[str, np.ndarray]:
@@ -85,7 +90,11 @@ def made_anomalies(rows: np.ndarray, features: Features, seed: int) -> dict[str,
     if features.numbers < width:
         found["unusual"] = _unusual(drawn(), some(0.2, np.arange(width) >= features.numbers), features, generator)
     whole = features.whole & free
-    return {name: np.where(whole, np.round(made), made).astype(np.float32) for name, made in found.items()}
+    found = {name: np.where(whole, np.round(made), made) for name, made in found.items()}
+    if features.steps is not None and features.origins is not None:
+        steps = np.where(free & ~features.whole, features.steps, 0.0)
+        found = {name: on_steps(made, steps, features.origins) for name, made in found.items()}
+    return {name: made.astype(np.float32) for name, made in found.items()}
 
 
 def _unusual(rows: np.ndarray, changed: np.ndarray, features: Features, generator) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .steps import on_steps, steps_of
+
 _OF_EACH_KIND = 200
 # Share of a window that is changed in half of them. In the others all of it is: edges show a shift of the level also to
 # detectors that do not see levels.
@@ -16,6 +18,8 @@ def made_windows(stretches: list[np.ndarray], length: int, spread: np.ndarray, s
     1 to 2.5 deviations. flat: it stays at its first value. frequency: it runs .4 to .7, or 1.4 to 2.2 times as fast.
     missing: nothing but the noise of the window is there, around its median. noise: noise of .3 to .8 deviations is
     added.
+
+    What a channel has in steps, as sensors do, stays on them.
 
     Args:
         stretches: normal points in a row, float32 (points, channels), each at least `length` points, one at least.
@@ -93,4 +97,5 @@ def made_windows(stretches: list[np.ndarray], length: int, spread: np.ndarray, s
     windows, _ = drawn()
     where, _ = parts()
     found["noise"] = windows + where * between(0.3, 0.8) * generator.normal(size=windows.shape) * spread
-    return {name: made.astype(np.float32) for name, made in found.items()}
+    steps = steps_of(np.concatenate(stretches))
+    return {name: on_steps(made, *steps).astype(np.float32) for name, made in found.items()}

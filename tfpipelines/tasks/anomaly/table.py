@@ -85,7 +85,9 @@ class RowAnomalies(NumberDetection):
     def _of_validation(self) -> "dict[str, np.ndarray]":
         train = self._values(self.samples, self._learned).astype(np.float64)
         groups, numbers = anomaly.feature_groups(self.encoder)
-        known = anomaly.Features(groups, numbers, train.mean(0), train.std(0), (train == np.round(train)).all(0))
+        known = anomaly.Features(
+            groups, numbers, train.mean(0), train.std(0), (train == np.round(train)).all(0), *anomaly.steps_of(train)
+        )
         return anomaly.made_anomalies(self._untouched, known, self.pipeline.seed)
 
     @property
