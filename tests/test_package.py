@@ -25,6 +25,7 @@ LAYERS = {
     "cli": 10,
     "api": 9,
     "members": 9,
+    "products": 8.5,
     "exporting": 8,
     "provenance": 8,
     "reporting": 8,

@@ -16,9 +16,11 @@ from .core.files import atomic_write
 from .core.observer import Observer
 from .core.pipeline_files import require_same_code, write_pipeline
 from .core.run_files import read_json
-from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder
+from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, RunFolder
 from .core.trust import asking
 from .core.trust import require as require_trust
+from .core.unchanged import require_same_pipeline
+from .core.words import counted, listed
 from .errors import ConfigError, DataError
 from .result import Overrides, Run, verified_model
 from .tasks import SCHEMAS, new_task, task_class
@@ -45,7 +47,8 @@ def run(
     command: str = "",
     trust: bool = False,
 ) -> Run:
-    """Runs a pipeline in a new run folder.
+    """Runs a pipeline in a new run folder. Where `data.path` is a folder of several products, as of MVTec or VisA, each
+    has a run folder of its own inside of it, and metrics.json is of all.
 
     Args:
         pipeline: name of a packaged pipeline, or the path of a YAML file.
@@ -65,7 +68,8 @@ def run(
     Raises:
         ConfigError: before anything is made on disk, if the pipeline or an override is wrong, or an own network fails.
         ArtifactError: if the pipeline's file names code that is not trusted.
-        DataError, ResourceError, DivergedError, Interrupted: the run folder then says so in status.json.
+        DataError, ResourceError, DivergedError, Interrupted: the run folder then says so in status.json. With several
+            products the error of the first that failed comes once the others are done.
     """
     observer = _told(observer)
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS, ask=asking(trust))
@@ -74,15 +78,20 @@ def run(
     task = new_task(resolved)
     require_trust(resolved)
     observer.preparing()
+    several = task.products()
+    resolved = several.asked or resolved
     each = [new_task(pipeline) for pipeline in resolved.candidates()]
-    notes = [*loaded.notes, *dict.fromkeys(note for one in each for note in one.preflight())]
+    notes = [*loaded.notes, *dict.fromkeys(note for one in each for note in one.preflight()), *several.notes]
     from .training import StopSignals
 
     with StopSignals() as stop:
-        folder = RunFolder.create(Path(out), resolved.name, name)
+        stem = f"products-{resolved.name}" if several.pipelines else resolved.name
+        folder = RunFolder.create(Path(out), stem, name)
         with folder.locked():
             with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
-                facts = {DEFAULT_BATCH_SIZE: True} if loaded.default_batch_size else {}
+                facts: dict[str, Any] = {DEFAULT_BATCH_SIZE: True} if loaded.default_batch_size else {}
+                if several.pipelines:
+                    facts["kind"] = PRODUCTS
                 folder.set_status(
                     "running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs, **facts
                 )
@@ -145,6 +154,11 @@ def tune(
     if workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
+    if several := new_task(plan.pipeline).products().pipelines:
+        cause = (
+            f"data.path={plan.pipeline.data.path} holds several products, and a search is of one: {listed([*several])}."
+        )
+        raise ConfigError(cause, f"Give one of them: data.path={next(iter(several.values())).data.path}")
     require_trust(plan.pipeline)
     observer.preparing()
     notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
@@ -212,24 +226,13 @@ def resume(
                 folder.set_status("running")
                 observer.started(folder, pipeline)
                 return _search(folder, state, observer, command, stop)
-        began_with = read_json(folder / "environment.json").get("pipeline")
-        changed = config.changed_since(began_with, pipeline) if began_with else []
-        if folder.status.get(DEFAULT_BATCH_SIZE) and not _has_begun(folder):
-            changed = [line for line in changed if not line.startswith("train.batch_size:")]  # see `Runner`
-        if changed:
-            cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
-            raise ConfigError(cause, f"Undo the change, or start a new run: {folder.as_new_run()}", changed)
+        require_same_pipeline(folder, pipeline)
         with StopSignals() as stop:
             with stop.hold():
                 folder.set_status("running")
                 observer.started(folder, pipeline)
             _carry_out(pipeline, folder, observer, command, stop, resume=True)
     return Run(folder)
-
-
-def _has_begun(folder: RunFolder) -> bool:
-    """Whether a run has begun to train."""
-    return (folder / "candidates").exists() or any((folder / "checkpoints").glob("*.json"))
 
 
 def _search(
@@ -277,18 +280,38 @@ class CheckReport:
 
 
 def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image-cls") -> CheckReport:
-    """Reads and checks data as a run of the pipeline would, and makes nothing on disk.
+    """Reads and checks data as a run of the pipeline would, and makes nothing on disk. Of a folder of several products
+    each is checked: `products` of the facts has those of each.
 
     Raises:
         ConfigError: if the pipeline or an override is wrong.
     """
-    from .datasets import Findings
-
     if "data.path" in config.parse_overrides(overrides):
         raise ConfigError("data.path: the path to check is given already.", "Leave it out of the overrides.")
     changes = {**config.parse_overrides(overrides), "data.path": str(path)}
     resolved = config.load(pipeline, changes, schemas=SCHEMAS)
-    task = new_task(resolved.pipeline)
+    several = new_task(resolved.pipeline).products()
+    if not several.pipelines:
+        facts, error = _checked(resolved.pipeline, resolved.default_batch_size)
+        return CheckReport(facts, error, tuple(resolved.notes))
+    found = {name: _checked(one, resolved.default_batch_size) for name, one in several.pipelines.items()}
+    bad = {name: error for name, (_, error) in found.items() if error}
+    details = [f"{name}: {error.cause} {error.remedy}".rstrip() for name, error in bad.items()]
+    cause = f"{len(bad)} of {counted(len(found), 'product')} cannot be used: {', '.join(bad)}."
+    facts = {"products": {name: of_one for name, (of_one, _) in found.items()}, "findings": []}
+    error = DataError(cause, "Mend them, or name the others by data.products.", details) if bad else None
+    return CheckReport(facts, error, (*resolved.notes, *several.notes))
+
+
+def _checked(pipeline: config.Pipeline, any_batch_size: bool) -> tuple[dict[str, Any], DataError | None]:
+    """What data.json would tell of the data of a pipeline, and what would stop a run.
+
+    Args:
+        any_batch_size: whether a run may take a smaller batch size.
+    """
+    from .datasets import Findings
+
+    task = new_task(pipeline)
     findings, loaded, error = Findings(), None, None
     try:
         loaded = task.load(findings)
@@ -296,7 +319,7 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
         for fold in range(loaded.folds()) or [None]:
             of_fold = found.copy()
             ready = loaded.check(of_fold, fold)
-            if resolved.pipeline.chooses:
+            if pipeline.chooses:
                 from .choosing import require_validation
 
                 require_validation(ready, of_fold)
@@ -305,14 +328,13 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
             if (ready.split_table()["split"] == "train").any():
                 ready.require_steps()
         except ConfigError as wrong:
-            fits = resolved.default_batch_size and not loaded.folds()
+            fits = any_batch_size and not loaded.folds()
             remedy = f"A run will take {ready.fitting_batch_size}" if fits else wrong.remedy.rstrip(".")
             findings.add("batch_size", "note" if fits else "warning", wrong.cause.rstrip("."), remedy)
         findings.raise_errors()
     except DataError as caught:
         error = caught
-    facts = {"findings": findings.as_list()} if loaded is None else loaded.describe(findings)
-    return CheckReport(facts, error, tuple(resolved.notes))
+    return {"findings": findings.as_list()} if loaded is None else loaded.describe(findings), error
 
 
 def _carry_out(
@@ -322,8 +344,14 @@ def _carry_out(
         from .runner import Runner
 
         task = new_task(pipeline)
+    command = command or shlex.join(sys.argv)
     with _reported(folder, observer, stop):
-        Runner(folder, observer, stop, resume).run(task, command or shlex.join(sys.argv))
+        if folder.status.get("kind") == PRODUCTS:
+            from .products import carry_out
+
+            carry_out(folder, pipeline, task.products().pipelines, observer, stop, command)
+        else:
+            Runner(folder, observer, stop, resume).run(task, command)
 
 
 @contextmanager

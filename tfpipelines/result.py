@@ -12,7 +12,7 @@ from .core.files import file_hash
 from .core.manifest import renew
 from .core.outputs import output_folder, write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
-from .core.run_folder import THRESHOLD, THRESHOLD_BEFORE, RunFolder, last_finished
+from .core.run_folder import PRODUCTS, THRESHOLD, THRESHOLD_BEFORE, RunFolder, last_finished
 from .core.trust import asking
 from .errors import ArtifactError, ConfigError
 from .tasks import SCHEMAS, new_task, task_class
@@ -117,6 +117,10 @@ class Run(Result):
     def _lacks_model(self) -> None:
         """Raises ConfigError where there is a reason for it."""
         folder, status = self._folder, self.status
+        if status.get("kind") == PRODUCTS:
+            named = ", ".join(map(str, folder.finished_products()[:5]))
+            cause = f"{folder} is of several products and has a model for each."
+            raise ConfigError(cause, f"Name one of them: {named}." if named else f"Go on with: tfpipe resume {folder}")
         if (folder / "fold-0").is_dir():
             cause = f"{folder} is a cross-validation and has a model for each fold."
             raise ConfigError(cause, f"Name one of them, such as {folder}/fold-0.")

@@ -75,7 +75,7 @@ def _list_runs(terminal, folder):
         for run in runs:
             metric = run["metric"]
             shown = [f"{metric['name']} {fixed(metric['value'])}", metric["part"]] if metric else ["", ""]
-            task = run["task"] if run["kind"] == "run" else f"search ({run['task']})"
+            task = run["task"] if run["kind"] == "run" else f"{run['kind']} ({run['task']})"
             took = "" if run["seconds"] is None else duration(run["seconds"])
             rows.append([run["name"], task, run["state"], *shown, took, age(run["age"])])
         print_table(Table("runs", ["run", "task", "state", "main metric", "split", "duration", "age"], rows))

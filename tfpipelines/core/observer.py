@@ -62,6 +62,12 @@ class Observer:
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         """The best values have been trained again with a seed: the content of that run's metrics.json."""
 
+    def product(self, name: str, number: int, count: int) -> None:
+        """The run of a product begins, the `number`-th of `count`; what is told up to its end is of that run."""
+
+    def products(self, folder: "RunFolder", metrics: dict[str, Any]) -> None:
+        """The runs of all products have ended, and all is written: the content of the metrics.json over them."""
+
     def note(self, text: str) -> None:
         """A message."""
 

@@ -19,6 +19,7 @@ FORMAT = 1
 DEFAULT_BATCH_SIZE = "default_batch_size"  # key of status.json: nobody has asked for the batch size of pipeline.yaml
 _PARTS = ("checkpoints", "plots", "logs")  # folders of each
 _UNFINISHED = ("running", "interrupted", "failed")  # states: running is also that of a run that was killed
+PRODUCTS = "products"  # kind of a folder with a run of each product, and the name of the folder these lie in
 START = "start-"  # prefix of files of an earlier run that this one starts from
 THRESHOLD = "threshold.json"  # a detector's, beside its model
 THRESHOLD_BEFORE = "threshold.before.json"  # the one before the last recalibration
@@ -133,6 +134,11 @@ class RunFolder:
             ArtifactError: if it is damaged.
         """
         return read_json(self.path / "status.json")
+
+    def finished_products(self) -> list["RunFolder"]:
+        """The run folders of the products whose runs are done, in the order of their names."""
+        paths = sorted(self.path.glob(f"{PRODUCTS}/*/{STATUS}"))
+        return [RunFolder(path.parent) for path in paths if found_json(path).get("state") == "done"]
 
     @property
     def format(self) -> int:

@@ -29,6 +29,10 @@ _CANDIDATE = {
     **dict.fromkeys(("name", "state", "reason"), str), **dict.fromkeys(("parameters", "epochs", "best_epoch"), int),
     "fields": dict, "seconds": float, "validation": _FIGURES, "chosen": bool,
 }  # fmt: skip
+_PRODUCT = {
+    **dict.fromkeys(("product", "state", "network", "reason"), str), **dict.fromkeys(("validation", "test"), _FIGURES),
+    "seconds": float,
+}  # fmt: skip
 _FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "items": [str], "count": int}
 _INTERVAL = {"radius": float, "coverage": float, "interval": [float, float], "samples": int, "source": str}
 _COLUMN = {
@@ -68,7 +72,7 @@ SHAPES: dict[str, Any] = {
         "thresholds": {str: float}, "expected_coverage": [float], "interval": _INTERVAL,
         "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
         "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
-        "candidates": [_CANDIDATE],
+        "candidates": [_CANDIDATE], "products": [_PRODUCT],
         "importance": [{"column": str, "importance": float, "deviation": float}], "importance_unit": str,
         "slices": [{"column": str, "value": str, "rows": int}],
     },

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError
 from . import config
 from .run_files import read_json, read_needed
-from .run_folder import RunFolder
+from .run_folder import DEFAULT_BATCH_SIZE, RunFolder
 
 _TIMES, _LARGER = 8, 2**22  # of the expected splits.csv, and bytes: what is larger is no table of other rows
 
@@ -32,6 +32,25 @@ def with_resumption(before: dict[str, Any], facts: dict[str, Any]) -> dict[str, 
         return facts
     again = {key: facts[key] for key in ("command", "started", "versions")}
     return {**before, "resumed": [*before.get("resumed", []), again]}
+
+
+def require_same_pipeline(folder: RunFolder, pipeline: config.Pipeline) -> None:
+    """Refuses another pipeline than the one that a run began with.
+
+    Args:
+        pipeline: of pipeline.yaml now.
+
+    Raises:
+        ConfigError: with what differs.
+    """
+    began_with = read_json(folder / "environment.json").get("pipeline")
+    changed = config.changed_since(began_with, pipeline) if began_with else []
+    begun = (folder / "candidates").exists() or any((folder / "checkpoints").glob("*.json"))
+    if folder.status.get(DEFAULT_BATCH_SIZE) and not begun:
+        changed = [line for line in changed if not line.startswith("train.batch_size:")]  # see `Runner`
+    if changed:
+        cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
+        raise ConfigError(cause, f"Undo the change, or start a new run: {folder.as_new_run()}", changed)
 
 
 def require_same_data(folder: RunFolder, text: str, facts: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ from .number import regressor_intervals as regressor_intervals
 from .number import regressor_metrics as regressor_metrics
 from .number import regressor_row_figures as regressor_row_figures
 from .prediction_interval import PredictionInterval as PredictionInterval
+from .products import product_figures as product_figures
 from .ranking import Ranking as Ranking
 from .registry import EACH_EPOCH as EACH_EPOCH
 from .registry import GENERATOR as GENERATOR

@@ -15,7 +15,16 @@ from ..core.observer import Observer
 from ..core.run_files import open_own
 from ..core.words import counted, duration, extreme, fixed, plain_text
 from ..metrics import by_epoch
-from .printing import console_of, finding_lines, print_lines, print_metrics, print_search, split_table, trial_line
+from .printing import (
+    console_of,
+    finding_lines,
+    print_lines,
+    print_metrics,
+    print_products,
+    print_search,
+    split_table,
+    trial_line,
+)
 
 
 class Terminal(Observer):
@@ -34,6 +43,7 @@ class Terminal(Observer):
         self.lines = False  # whether --json prints a document a line
         self._aside = False
         self._bar: Progress | None = None
+        self._product = ""  # whose run is one of several
         self._ends: list[float] = []  # moments: when training began, and when each epoch ended
 
     def send_native_logs_to(self, log: Path) -> None:
@@ -172,8 +182,34 @@ class Terminal(Observer):
         logs = shlex.quote(f"{folder}/logs/tensorboard")
         out.print("next: " + "    ".join([*use, f"tfpipe run {best}", f"tensorboard --logdir {logs}"]))
 
+    def product(self, name: str, number: int, count: int) -> None:
+        self._stop_bar()
+        self._product = name
+        self._say(f"product     {name}, {number} of {count}")
+
+    def products(self, folder, metrics: dict[str, Any]) -> None:
+        self._stop_bar()
+        self._product = ""
+        if not self.results:
+            return
+        print_products(metrics)
+        took = duration(metrics["time"]["total"])
+        out = console_of(sys.stdout)
+        out.print(f"\ntime {took} for all runs; run folder: {folder}, summary: {folder}/report.html")
+        done = next((row["product"] for row in metrics["products"] if row["state"] == "done"), "")
+        if done:
+            model = shlex.quote(f"{folder}/products/{done}")
+            out.print(
+                f"next: tfpipe {self._use.format(model)}    tfpipe export {model}    tfpipe evaluate {model} PATH"
+            )
+
     def finished(self, folder, metrics: dict[str, Any]) -> None:
         self._stop_bar()
+        if self._product:
+            split = "test" if metrics.get("test") else "validation"
+            figures = "  ".join(f"{name} {fixed(value)}" for name, value in list(metrics.get(split, {}).items())[:3])
+            self._say(f"product     {self._product}: {split} {figures}")
+            return
         if not self.results:
             return
         print_metrics(metrics)
@@ -188,7 +224,7 @@ class Terminal(Observer):
         out.print(f"next: {use}    tfpipe evaluate {model} PATH    {more}")
 
     def advised(self, advice: list[tuple[str, str]]) -> None:
-        if self.results and advice:
+        if self.results and advice and not self._product:
             text, command = advice[0]
             print_lines([f"advice: {text}{f' {command}' if command else ''}"])
 

@@ -70,6 +70,12 @@ class LogObserver(Observer):
     def final(self, seed: int, metrics: dict[str, Any]) -> None:
         TUNING.info("final run, seed %d: %s", seed, _figures(metrics.get("test") or metrics.get("validation", {})))
 
+    def product(self, name: str, number: int, count: int) -> None:
+        RUNNER.info("product %s, %d of %d", plain_text(name), number, count)
+
+    def products(self, folder, metrics: dict[str, Any]) -> None:
+        RUNNER.info("%s is done: %s", folder, _figures(metrics.get("test") or metrics.get("validation", {})))
+
     def note(self, text: str) -> None:
         RUNNER.info("%s", plain_text(text))
 

@@ -13,7 +13,7 @@ from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table, figures_table
 from ..core.words import counted, distinct, duration, extremes, fixed, megabytes, plain_lines, plain_text, value
 from ..errors import shortened
-from ..metrics import main_figure
+from ..metrics import main_figure, product_figures
 
 _PLAIN_WIDTH = 140  # of tables that go to a file or a pipe
 _CLASSES_SHOWN = 20
@@ -92,6 +92,21 @@ def print_search(metrics: dict[str, Any]) -> None:
     print_lines(metrics.get("about", ()))
 
 
+def print_products(metrics: dict[str, Any]) -> None:
+    """The table over the products of a run, on stdout: each with its test metrics, then their mean."""
+    rows, means = metrics["products"], metrics.get("test", {})
+    names = product_figures(rows)
+    shown = [
+        [row["product"], row["state"], row["network"], *(fixed(row["test"].get(name)) for name in names)]
+        + [duration(row["seconds"]) if row["state"] == "done" else ""]
+        for row in rows
+    ]
+    shown.append(["mean", "", "", *(fixed(means.get(name)) for name in names), ""])
+    print_table(Table("products", ["product", "state", "network", *names, "time"], shown))
+    print_lines(f"{row['product']}: {row['reason']}" for row in rows if row["reason"])
+    print_lines(metrics["about"])
+
+
 def print_export(place: Path, manifest: dict[str, Any], call: list[str]) -> None:
     """What has been exported and how it was proven, on stdout.
 
@@ -130,10 +145,32 @@ def print_export(place: Path, manifest: dict[str, Any], call: list[str]) -> None
 
 def print_check(facts: dict[str, Any]) -> None:
     """What a check found, on stdout."""
-    out = console_of(sys.stdout)
+    out, products = console_of(sys.stdout), facts.get("products", {})
+    if products:
+        print_table(_products_table(products))
+    for name, of_one in products.items():
+        lines = finding_lines(of_one["findings"], ("error", "warning", "note"))
+        print_lines([f"{name}:", *(f"  {line}" for line in lines)] if lines else [])
     if facts.get("counts") or facts.get("values"):
         out.print(split_table(facts))
     print_lines([*facts.get("about", ()), *finding_lines(facts["findings"], ("error", "warning", "note"))])
+
+
+def _products_table(products: dict[str, dict[str, Any]]) -> Table:
+    """The samples of each product by split, those of the test by label.
+
+    Args:
+        products: of each by its name the content of data.json.
+    """
+    splits = [split for split in SPLITS if any(split in facts.get("counts", {}) for facts in products.values())]
+    rows = []
+    for name, facts in products.items():
+        counts = facts.get("counts", {})
+        each = [str(facts.get("rows", {}).get(split, sum(counts.get(split, {}).values()))) for split in splits]
+        test = counts.get("test", {})
+        labels = ", ".join(f"{label} {count}" for label, count in test.items() if count)
+        rows.append([name, *(each if counts else [""] * len(splits)), labels])
+    return Table("products", ["product", *splits, "of the test by label"], rows)
 
 
 def found_errors(facts: dict[str, Any]) -> list[str]:

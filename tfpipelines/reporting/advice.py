@@ -53,6 +53,8 @@ def advice(facts: Facts) -> list[Advice]:
     found = [*_of_state(facts), *_of_findings(facts)]
     if facts.kind == "search":
         return [*found, *(Advice(*entry) for entry in of_search(facts))]
+    if facts.kind == "products":
+        return found
     looks = _of_samples, _of_training, _of_result, _of_calibration, _of_classes, _of_detector, _of_generator, _of_folds
     for look in (*looks, _of_regressor):
         found += look(facts)

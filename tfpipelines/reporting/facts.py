@@ -75,6 +75,7 @@ class Metrics:
         test_interval: of the share of false alarms that a detector's threshold lets expect.
         interval: what is known of a regressor's prediction intervals.
         expected_coverage: of the share of test values inside them that they let expect.
+        products: `product`, `state`, `network`, `reason`, `test` and `seconds` of each, where there are several.
     """
 
     splits: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class Metrics:
     importance: list[dict[str, Any]] = field(default_factory=list)
     importance_unit: str = ""
     slices: list[dict[str, Any]] = field(default_factory=list)
+    products: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def chosen(self) -> str:
@@ -143,7 +145,7 @@ class Facts:
     Args:
         folder: where it is.
         shown: the same as commands take it.
-        kind: run, folds or search.
+        kind: run, folds, search or products.
         schema: the `config.Pipeline` class of its task; None for a task that is not known.
         made: what such a task makes of samples; None for a task that is not known.
         pipeline, source: the resolved pipeline, and the text of its file.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ..core.run_files import found_json
+from ..core.run_folder import PRODUCTS
 from ..core.splits import SPLITS
 from ..errors import ConfigError, ResourceError
 from ..metrics import main_figure
@@ -24,11 +25,12 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
         folder: that runs are made in. What is no run folder is passed over.
 
     Returns:
-        For each: `name`, `folder`, `kind` (run or search), `pipeline`, `task`, `state`, `reason` (why it ended early),
-        `metric` ({`name`, `part`, `value`}: the main test metric of the task, else the validation metric, of a search
-        the objective of its best trial; or None), `seconds` (duration so far), `started`, `updated` (ISO 8601), `age`
-        (seconds since the start). `state` is running, done, interrupted, failed, killed (running by status.json, but no
-        process holds the lock; not detected for other hosts) or damaged (status.json cannot be read).
+        For each: `name`, `folder`, `kind` (run, search or products), `pipeline`, `task`, `state`, `reason` (why it
+        ended early), `metric` ({`name`, `part`, `value`}: the main test metric of the task, else the validation metric,
+        of a search the objective of its best trial, of several products the mean; or None), `seconds` (duration so
+        far), `started`, `updated` (ISO 8601), `age` (seconds since the start). `state` is running, done, interrupted,
+        failed, killed (running by status.json, but no process holds the lock; not detected for other hosts) or damaged
+        (status.json cannot be read).
 
     Raises:
         ConfigError: if there is no such folder.
@@ -61,7 +63,7 @@ def _entry(path: Path) -> dict[str, Any] | None:
     return {
         "name": path.name,
         "folder": str(path),
-        "kind": "search" if status.get("kind") == "search" else "run",
+        "kind": status["kind"] if status.get("kind") in ("search", PRODUCTS) else "run",
         "pipeline": _text(status.get("pipeline")),
         "task": _text(status.get("task")),
         "state": state,

@@ -27,7 +27,8 @@ _STATES = {
 _TABLES = {  # that the template shows, by the name they have there
     "what": tables.what_table, "counts": tables.counts_table, "figures": tables.figures_table,
     "best_values": tables.best_values, "calibration": tables.calibration, "inner_parts": tables.parts_table,
-    "candidates": tables.candidates_table, "choice": tables.choice, "leaderboard": tables.leaderboard_table,
+    "candidates": tables.candidates_table, "products": tables.products_table,
+    "failed_products": tables.failed_products, "choice": tables.choice, "leaderboard": tables.leaderboard_table,
     "classes": tables.classes_table, "meanings": tables.meanings,
     "importance": column_tables.importance_table, "slices": column_tables.slices_table,
     "exports": tables.exports_table, "pairs": tables.pairs_table, "samples": tables.samples_table,
@@ -65,6 +66,8 @@ def summary(facts: Facts) -> str:
         told.append(f"95% interval {' to '.join(map(figure, metrics.intervals[name]))}")
     if {"min", "max"} <= spread.keys():
         over = f"{len(facts.inner_runs)} folds" if facts.kind == "folds" else f"{len(facts.search.seeds)} seeds"
+        if facts.kind == "products":
+            over = f"{sum(entry.get('state') == 'done' for entry in metrics.products)} products"
         told.append(f"{figure(spread['min'])} to {figure(spread['max'])} over {over}")
     number = metrics.samples if split == "test" and facts.kind == "run" else None
     return text + (f" ({'; '.join(told)})" if told else "") + (f" on {samples(number)}" if number else "") + f".{blend}"
@@ -75,6 +78,9 @@ def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
     if facts.kind == "search":
         finals = [run.path for run in facts.inner_runs if run.state == "done"]
         model = f"{folder}/{finals[0]}" if finals else ""
+    elif facts.kind == "products":
+        done = [values.text(entry.get("product")) for entry in facts.metrics.products if entry.get("state") == "done"]
+        model = f"{folder}/products/{done[0]}" if done else ""
     elif facts.kind == "folds":
         model = next((f"{folder}/{run.path}" for run in facts.inner_runs if run.state == "done"), "")
     else:
@@ -93,7 +99,7 @@ def commands(facts: Facts, folder: str) -> list[tuple[str, str]]:
 def _content(facts: Facts) -> dict[str, Any]:
     """What the template shows, by the name it has there."""
     (words, cut), times = _words(facts), facts.metrics.seconds
-    kinds = {"search": "search", "folds": "cross-validation", "run": "run"}
+    kinds = {"search": "search", "folds": "cross-validation", "products": "runs of several products", "run": "run"}
     versions = values.mapping(facts.environment.get("versions"))
     data = {"source": facts.data.path, "content hash (SHA-256)": facts.data.content_hash, **facts.data.source}
     how = [
@@ -131,7 +137,7 @@ def _content(facts: Facts) -> dict[str, Any]:
 def _contents(facts: Facts, content: dict[str, Any]) -> list[tuple[str, str]]:
     """(anchor, heading) of the sections that have something to show."""
     shown, search = content["pictures"], facts.kind == "search"
-    results = content["figures"] or content["leaderboard"] or content["inner_parts"]
+    results = content["figures"] or content["leaderboard"] or content["inner_parts"] or content["products"]
     found = {
         ("what", "What was searched" if search else "What was trained"): content["what"],
         ("data", "On what data"): content["data"] or content["counts"] or facts.data.findings,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core import config
 from ..core.run_files import found_json, read_text
-from ..core.run_folder import THRESHOLD, RunFolder
+from ..core.run_folder import PRODUCTS, THRESHOLD, RunFolder
 from ..core.splits import SPLITS
 from ..tasks import kind_of, known_class
 from ..tasks.abilities import Kind
@@ -25,7 +25,7 @@ _DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
 }  # fmt: skip
 _METRICS: dict[Callable[[Any], Any], str] = {
     values.intervals: "intervals", values.tables: "per_class baselines baseline_differences", values.texts: "about",
-    values.mapping: "threshold interval", values.records: "candidates importance slices",
+    values.mapping: "threshold interval", values.records: "candidates importance slices products",
     values.number: "temperature samples", values.text: "importance_unit",
 }  # fmt: skip
 
@@ -42,7 +42,9 @@ def read_facts(folder: RunFolder) -> Facts:
 
     status, environment, metrics = map(content, ("status.json", "environment.json", "metrics.json"))
     source, pipeline = _pipeline(folder.path, damaged)
-    kind = "search" if status.get("kind") == "search" else "folds" if (folder / "fold-0").is_dir() else "run"
+    kind = "folds" if (folder / "fold-0").is_dir() else "run"
+    if status.get("kind") in ("search", PRODUCTS):
+        kind = status["kind"]
     first = folder / "fold-0"  # the folds have one source, and the whole no more than its findings
     within = kind == "folds" and (first / "data.json").is_file()
     of_data = found_json(first / "data.json") if within else content("data.json")

@@ -4,7 +4,7 @@ from ..core import text_tables
 from ..core.splits import SPLITS
 from ..core.text_tables import Column, Table
 from ..core.words import count, distinct, extreme, figure, instant, labels, percent, seconds, signed, value
-from ..metrics import metric
+from ..metrics import metric, product_figures
 from ..tasks.abilities import Kind
 from . import values
 from .facts import Facts
@@ -12,6 +12,7 @@ from .facts import Facts
 _MOST_ROWS = 60  # of classes
 _MOST_TRIALS = 30
 _MOST_METRICS = 3  # of candidates
+_KINDS = {"folds": "cross-validation, {} folds", "search": "search", "products": "a run for each of {} products"}
 
 
 def counts_table(facts: Facts) -> Table:
@@ -45,7 +46,10 @@ def figures_table(facts: Facts) -> Table:
     """Every metric of every split, with intervals or spread, and what stands beside it."""
     metrics, best = facts.metrics, facts.search.best
     splits = [split for split in SPLITS if split in metrics.splits]
-    over = {"folds": f", mean of {len(facts.inner_runs)} folds", "search": ", mean over seeds"}.get(facts.kind, "")
+    over = {
+        "folds": f", mean of {len(facts.inner_runs)} folds", "search": ", mean over seeds",
+        "products": ", mean over products",
+    }.get(facts.kind, "")  # fmt: skip
     columns = [Column("best trial, validation", best, {})] if best and splits else []
     columns += [Column(split + over, metrics.splits[split], metrics.spread.get(split, {})) for split in splits]
     return text_tables.figures_table("metric", columns, metrics.intervals, metrics.baselines, figure)
@@ -87,6 +91,29 @@ def parts_table(facts: Facts) -> Table:
     first = ["folder", "state", *(["network"] if chosen else [])]
     headings = [*first, *(f"{split} {name}" for name in names)]
     return Table(title, headings, rows, "Each has a report.html of its own.", len(first))
+
+
+def products_table(facts: Facts) -> Table:
+    """The products, each with its test metrics, then their mean."""
+    found = [(entry, values.figures(entry.get("test"))) for entry in facts.metrics.products]
+    names = product_figures([{"test": figures} for _, figures in found])
+    rows = []
+    for entry, figures in found:
+        told = [values.text(entry.get(name)) for name in ("product", "state", "network")]
+        took = seconds(values.number(entry.get("seconds")) or None)
+        rows.append([*told, *(figure(figures.get(name)) for name in names), took])
+    means = facts.metrics.splits.get("test", {})
+    if rows:
+        rows.append(["mean", "", "", *(figure(means.get(name)) for name in names), ""])
+    note = "products/ has a run folder of each, with a report.html of its own; products.csv has this table."
+    headings = ["product", "state", "network", *(name.replace("_", " ") for name in names), "took"]
+    return Table("Products", headings, rows, note, 3)
+
+
+def failed_products(facts: Facts) -> list[str]:
+    """Which products have failed, and why, in sentences."""
+    told = [(values.text(entry.get("product")), values.text(entry.get("reason"))) for entry in facts.metrics.products]
+    return [f"{name}: {reason}" for name, reason in told if reason]
 
 
 def candidates_table(facts: Facts) -> Table:
@@ -194,7 +221,7 @@ def what_table(facts: Facts) -> list[tuple[str, str]]:
     found = [
         ("pipeline", facts.name),
         ("task", facts.task),
-        ("kind", {"folds": f"cross-validation, {len(facts.inner_runs)} folds", "search": "search"}.get(facts.kind, "")),
+        ("kind", _KINDS.get(facts.kind, "").format(len(facts.inner_runs) or len(metrics.products))),
         ("network", facts.network if facts.kind != "search" else ""),
         ("blend of", metrics.blend),
         ("parameters", count(values.number(metrics.network.get("parameters")))),

@@ -6,7 +6,7 @@ Task --restore--> Answering                      a finished run: see `Run` in tf
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tfpipelines import datasets, models
 from tfpipelines.core.config import Pipeline
@@ -16,6 +16,20 @@ from .trainable import Loaded, Stage, Trainable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Products(NamedTuple):
+    """The data sets of which `data.path` holds several.
+
+    Args:
+        pipelines: of each by its name; {} where the data are one set.
+        asked: the pipeline of all, which names them; None where the data are one set.
+        notes: what there is to say of them.
+    """
+
+    pipelines: dict[str, Pipeline] = {}
+    asked: Pipeline | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Task(Stage, ABC):
@@ -33,6 +47,14 @@ class Task(Stage, ABC):
             ConfigError, DataError: if the run could not begin.
         """
         return []
+
+    def products(self) -> Products:
+        """The data sets that have a run each, where the pipeline names a folder of several; only names are looked at.
+
+        Raises:
+            ConfigError, DataError: if there are others than those that the pipeline names.
+        """
+        return Products()
 
     def begin(self) -> None:
         """Fetches and loads what a run needs besides data, so that it fails before they are read."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core import config
 from ...core.run_files import damaged, read_json
-from ...core.run_folder import RunFolder
+from ...core.run_folder import PRODUCTS, RunFolder
 from ...core.run_shapes import RUN_METRICS
 from ...errors import ArtifactError, ConfigError
 from ...tasks import SCHEMAS, kind_of
@@ -71,6 +71,10 @@ def _open(folder: RunFolder, name: str) -> RunRecord:
         later = "Compare its final runs, final/seed-0 and so on, once it is done."
         remedy = f"Name one of them: {', '.join(finals)}." if finals else later
         raise ConfigError(f"{folder} is a search, with several runs in it.", remedy)
+    if status.get("kind") == PRODUCTS:
+        named = ", ".join(map(str, folder.finished_products()[:5]))
+        remedy = f"Name one of them: {named}." if named else f"Finish it: tfpipe resume {folder}"
+        raise ConfigError(f"{folder} has a run of each product, with a test of its own.", remedy)
     if status.get("state") != "done":
         reason = f" ({status['reason']})" if status.get("reason") else ""
         cause = f"{folder} is not done: it is {status.get('state', 'damaged')}{reason}."

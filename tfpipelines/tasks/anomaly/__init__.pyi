@@ -33,6 +33,7 @@ from .plots import plot_maps as plot_maps
 from .plots import plot_ranking as plot_ranking
 from .plots import plot_scores as plot_scores
 from .plots import plot_series as plot_series
+from .products import find_products as find_products
 from .regions import Original as Original
 from .regions import Region as Region
 from .regions import regions_of as regions_of

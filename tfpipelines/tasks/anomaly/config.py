@@ -53,7 +53,13 @@ class AnomalyImageData(PixelData, NormalData):
         "folders: whether the first level names labels, splits (as MVTec has it: train/good, test/DEFECT) or nothing",
     )
     masks: Annotated[str | None, Role.PATH, Role.OF_SOURCE, Role.READING, Role.ANEW] = fixed(
-        None, "folder of masks of the anomalies, named as the images; default: ground_truth beside the splits"
+        None,
+        "folder of masks of the anomalies, named as the images; default: ground_truth beside the splits, or Data/Masks "
+        "as VisA has it",
+    )
+    products: Annotated[Names | None, Role.OF_SOURCE] = fixed(
+        None,
+        "where the path is a folder of several products, such as MVTec or VisA: those that get a run; default: all",
     )
     augment: Distortion = Distortion()
 

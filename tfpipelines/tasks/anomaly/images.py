@@ -19,6 +19,7 @@ from tfpipelines.networks import backbones
 from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyImageData, AnomalyPipeline
 
+from ..base import Products
 from ..image_task import Pixels, explained
 from ..trainable import Phase
 from .choice import ChosenDetection
@@ -95,6 +96,9 @@ class ImageAnomalies(Pixels, ChosenDetection):
         self._require_scaling(self.source, self.pipeline.model.scaling)
         self._require_input(self.source)
         return []
+
+    def products(self) -> Products:
+        return anomaly.find_products(self.pipeline, self.pipeline.data)
 
     def begin(self) -> None:
         if self.source is None:

@@ -17,6 +17,7 @@ from ...datasets.sample_table import given_splits
 from ...datasets.source.base import SampleTable
 from ...errors import ConfigError, DataError
 from .config import AnomalyImageData
+from .visa import MASKS, is_visa
 
 FOLDER = "ground_truth"  # the folder of masks beside the splits, as MVTec has it
 _ENDINGS = ("", "_mask", "-mask", "_gt")
@@ -36,6 +37,13 @@ class Mask:
     levels: tuple[float, ...]
 
 
+def masks_folder(root: Path, data: AnomalyImageData) -> Path:
+    """Where masks are, if there are any."""
+    if data.masks:
+        return Path(data.masks).expanduser()
+    return root / (MASKS if is_visa(root) else FOLDER)
+
+
 def find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, findings: Findings) -> list[str | None]:
     """The mask file of each anomaly, found by the names of its folders and its own.
 
@@ -46,7 +54,7 @@ def find_masks(root: Path, frame: pd.DataFrame, data: AnomalyImageData, findings
     Raises:
         ConfigError: if the user names a folder that does not exist.
     """
-    folder = Path(data.masks).expanduser() if data.masks else root / FOLDER
+    folder = masks_folder(root, data)
     if data.masks and not folder.is_dir():
         message = f"data.masks: the folder {data.masks} does not exist."
         raise ConfigError(message, "Leave it out where there are no masks.")

@@ -17,9 +17,12 @@ from ...datasets.source.base import SampleTable, Source
 from ...datasets.source.requests import IMAGES, Request
 from ...errors import DataError
 from .config import AnomalyImageData
-from .masks import FOLDER, check_masks, find_masks
+from .masks import check_masks, find_masks, masks_folder
 from .normal_samples import handle_unlabelled, label_anomalies, normal_labels
 from .normal_splits import split_normals
+from .products import product_folders
+from .visa import IMAGES as VISA_IMAGES
+from .visa import is_visa, with_given_splits
 
 
 def read_normal_images(
@@ -58,17 +61,18 @@ def read_normal_images(
 
 
 def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], findings: Findings) -> SampleTable:
-    """`train/LABEL/...`, `LABEL/...`, or all files below the folder without a label."""
+    """`train/LABEL/...`, `LABEL/...`, the folders of VisA, or all files below the folder without a label."""
     root, layout, normal = source.path, data.layout, data.normal
-    walk = source.walk(data.follow_links, findings, Path(data.masks).expanduser() if data.masks else root / FOLDER)
+    walk = source.walk(data.follow_links, findings, masks_folder(root, data))
     folders, loose = walk.children(root)
     by_split = {folder: split_of(folder.name) for folder in folders}
     names = [folder.name for folder in folders]
+    visa = layout == "auto" and is_visa(root)
     named = any(name in (normal or ()) for name in names)
     splits = layout == "splits" or (layout == "auto" and "train" in by_split.values() and not named)
     tells = bool(names) and (normal is not None or bool(normal_labels(names, None, usual=usual, unlabelled=True)))
-    if layout == "auto" and not splits and not tells:
-        _refuse_several_sets(walk, folders)
+    if layout == "auto" and not splits and not visa and (normal is not None or not tells):
+        _refuse_several_sets(root, product_folders(folders, data))
     classes = layout == "classes" or (layout == "auto" and not splits and tells)
     if splits:
         rows = [row for folder, split in by_split.items() if split for row in _labelled(walk, folder, split)]
@@ -77,6 +81,8 @@ def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], f
             message = "Folders beside the split folders are not used"
             remedy = "Set data.masks if one of them is the folder of masks"
             findings.add("beside_splits", "warning", message, remedy, strangers)
+    elif visa:
+        rows, loose = with_given_splits(root, _labelled(walk, root / VISA_IMAGES, None), findings), []
     elif classes:
         rows = _labelled(walk, root, None)
     else:
@@ -97,14 +103,14 @@ def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], f
     return SampleTable(make_frame(items, labels, parts), source, findings=findings)
 
 
-def _refuse_several_sets(walk: Walk, folders: list[Path]) -> None:
-    """Raises DataError where folders are data sets by themselves, with a folder for training each."""
-    inside = {folder: Walk(walk.root, walk.follow_links, Findings()).children(folder)[0] for folder in folders}
-    sets = [folder for folder, inner in inside.items() if "train" in map(split_of, [path.name for path in inner])]
+def _refuse_several_sets(root: Path, sets: list[Path]) -> None:
+    """Raises DataError where folders are data sets by themselves, of a product each."""
     if sets:
         names = listed([f"{folder.name}/" for folder in sets], 5)
         one = "a data set by itself" if len(sets) == 1 else "data sets by themselves"
-        cause = f"{walk.root} holds {names}, {one}, with a folder for training {'each' if len(sets) > 1 else 'in it'}."
+        cause = (
+            f"{root} holds {names}, {one}, with folders for training or labels {'each' if len(sets) > 1 else 'in it'}."
+        )
         raise DataError(cause, f"Give one of them: data.path={sets[0]}." if len(sets) > 1 else f"Give {sets[0]}.")
 
 
