@@ -7,7 +7,12 @@ import pytest
 
 import tfpipelines
 from tfpipelines import Observer, metrics
+from tfpipelines.core import config
+from tfpipelines.errors import DataError
+from tfpipelines.tasks import SCHEMAS, new_task
+from tfpipelines.tasks.base import checked
 
+from ...product_images import SMALL, write_image, write_mvtec
 from ..cases import FILES, SMALL_ANOMALY, answers, brick_files
 
 
@@ -34,3 +39,64 @@ def test_the_best_of_several_or_their_mean_becomes_the_model(tiny_backbone, tmp_
     assert kept == (best["name"] == "memory" or "memory" in json.dumps(best.get("fields", {})))
     limit = metrics.Threshold.read(run.folder).pixel
     assert limit is not None and limit == run.metrics["threshold"]["pixel"]
+
+
+KNOWN = {name: value for name, value in SMALL.items() if not name.startswith("model.")} | {
+    "model.name": "auto",
+    "model.candidates": [{"name": "dense", "units": [8], "latent": 2}, {"name": "dense", "units": [8], "latent": 3}],
+}
+
+
+@pytest.fixture
+def with_validation(tmp_path):
+    """MVTec's layout with a validation split, in which there are normal images and anomalies."""
+
+    def write(known: int):
+        root = write_mvtec(tmp_path / str(known), {"nut": 24}) / "nut"
+        rng = np.random.default_rng(7)
+        for image in range(24):
+            write_image(root / "validation" / "good" / f"{image:03}.png", rng)
+        for image in range(known):
+            write_image(root / "validation" / "hole" / f"{image:03}.png", rng, tmp_path / "masks" / f"{image:03}.png")
+        return root
+
+    return write
+
+
+@pytest.mark.parametrize(("known", "kinds"), [(12, ["known"]), (3, ["known", "pasted"]), (0, ["pasted", "scar"])])
+def test_known_anomalies_of_a_validation_split_choose_and_do_nothing_else(with_validation, known, kinds):
+    fields = {**KNOWN, "data.path": str(with_validation(known))}
+    task = new_task(config.load("anomaly", fields, schemas=SCHEMAS).pipeline.candidates()[0])
+    task = checked(task)
+    assert list(task._made)[: len(kinds)] == kinds
+    frame = task.samples.frame
+    assert not frame["anomalous"][frame["split"] != "test"].any() and (frame["split"] == "calibration").sum() == 19
+    if known:
+        images = task._made["known"]
+        assert (
+            images.shape == (known, 8, 8, 1)
+            and images.dtype == np.uint8
+            and f"the {known} anomalies" in task._chosen_by
+        )
+        assert (images.reshape(known, -1).max(1) > 160).all()  # the bright squares
+    else:
+        assert "no known anomaly" in task._chosen_by
+
+
+def test_a_known_anomaly_that_cannot_be_read_is_a_bad_sample(with_validation):
+    root = with_validation(12)
+    (root / "validation" / "hole" / "003.png").write_bytes(b"no image")
+    fields = {**SMALL, "data.path": str(root)}
+    with pytest.raises(DataError, match="1 of 12 files cannot be read"):
+        checked(new_task(config.load("anomaly", fields, schemas=SCHEMAS).pipeline))
+    fields["data.on_bad"] = "skip"
+    task = checked(new_task(config.load("anomaly", fields, schemas=SCHEMAS).pipeline))
+    assert len(task._made["known"]) == 11
+
+
+@pytest.mark.slow
+def test_the_choice_by_known_anomalies_is_told(with_validation):
+    run = tfpipelines.run("anomaly", {**KNOWN, "data.path": str(with_validation(12))}, observer=Observer())
+    assert any("chosen by the 12 anomalies of the validation split" in line for line in run.metrics["about"])
+    scores = [entry["validation"]["pseudo_roc_auc"] for entry in run.metrics["candidates"]]
+    assert all(0 <= score <= 1 for score in scores) and run.metrics["validation"]["pseudo_roc_auc"] == max(scores)

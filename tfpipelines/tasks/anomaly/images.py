@@ -25,6 +25,7 @@ from ..trainable import Phase
 from .choice import ChosenDetection
 
 _TRIED = 64  # normal validation images at most that a detector is tried on
+_MOST_KNOWN = 200  # anomalies of a given validation split that choose a detector
 _SHOWN = 12
 _MOST_FEATURES = 2**31  # bytes of features that are kept
 _STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
@@ -79,6 +80,8 @@ class ImageAnomalies(Pixels, ChosenDetection):
     pipeline: ImageAnomaliesPipeline
     unit = "image"
     loading_fields = ("backbone", "weights", "scaling")
+    _odd: Any = None  # the table of known anomalies of a given validation split, see `NormalTable`
+    _known_images: np.ndarray | None = None  # these, uint8 (images, height, width, channels)
     _covered: float | None = None  # of an image by an anomaly with a mask, a share: the median of the test
     _known: "tuple[Any, networks.NormalImages] | None" = None  # samples, and what detectors are fitted to
 
@@ -109,8 +112,21 @@ class ImageAnomalies(Pixels, ChosenDetection):
     # --- data
     def _list(self, data, findings, splitting: bool):
         least, seed, usual = self.pipeline.evaluation.least, self.pipeline.seed_of_splits, self._usual(splitting)
-        data = self._as_split(data)
-        return anomaly.read_normal_images(data, findings, least=least, seed=seed, splitting=splitting, usual=usual)
+        how: dict[str, Any] = {"least": least, "seed": seed, "splitting": splitting, "usual": usual}
+        table = anomaly.read_normal_images(self._as_split(data), findings, **how)
+        self._odd = table.odd
+        return table
+
+    def _read(self, findings, path: str, splitting: bool) -> "datasets.ImageSamples":
+        samples = super()._read(findings, path, splitting)
+        odd, self._known_images = self._odd, None
+        if odd is not None and self.preprocessor is not None:
+            rows = np.random.default_rng([self.pipeline.seed, 15]).permutation(len(odd.frame))
+            odd = odd.keep(np.isin(np.arange(len(odd.frame)), rows[:_MOST_KNOWN]))
+            data = self._pixel_data.model_copy(update={"range": self.range, "cache": "memory"})
+            found = datasets.decode_images(datasets.scan_images(odd, data), self.preprocessor, data, findings)
+            self._known_images = found.store.images(found.frame.index.to_numpy(np.int64))
+        return samples
 
     def _input_fields(self) -> dict[str, Any]:
         if self.source is None:
@@ -182,6 +198,10 @@ class ImageAnomalies(Pixels, ChosenDetection):
         rows = self.samples.rows("validation")
         some = np.sort(np.random.default_rng([self.pipeline.seed, 14]).permutation(rows)[:_TRIED])
         return self.samples.store.images(some)
+
+    @property
+    def _known_odd(self) -> tuple[np.ndarray, int]:
+        return super()._known_odd if self._known_images is None else (self._known_images, len(self._known_images))
 
     def _of_validation(self) -> dict[str, np.ndarray]:
         return anomaly.made_images(self._untouched, self.pipeline.seed)

@@ -1,7 +1,7 @@
 """From a source of images, most or all of them normal, to the table of them."""
 
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +25,18 @@ from .visa import IMAGES as VISA_IMAGES
 from .visa import is_visa, with_given_splits
 
 
+@dataclass
+class NormalTable(SampleTable):
+    """A table of images, most or all of them normal.
+
+    Args:
+        odd: anomalies of a given validation split, which are no rows of the table: they may choose a detector, and
+            nothing else; None without one.
+    """
+
+    odd: SampleTable | None = None
+
+
 def read_normal_images(
     data: AnomalyImageData,
     findings: Findings,
@@ -33,7 +45,7 @@ def read_normal_images(
     seed: int = 0,
     splitting: bool = True,
     usual: tuple[str, ...] = (),
-) -> SampleTable:
+) -> NormalTable:
     """The table of images, with `anomalous`, `mask` (a path or None) and, unless `splitting` is False, their splits.
 
     Args:
@@ -54,10 +66,12 @@ def read_normal_images(
     masks = check_masks(table, find_masks(source.path, frame, data, findings), data, findings)
     frame["mask"] = pd.Series(masks, frame.index, dtype=object)
     frame["truth"] = [f"{zlib.crc32(Path(mask).read_bytes()):08x}" if mask else "" for mask in frame["mask"]]
-    table = replace(table, frame=frame, findings=findings)
+    table = NormalTable(**vars(replace(table, frame=frame, findings=findings)))
     if not splitting or not len(frame):
         return table
-    return table.keep(split_normals(frame, data, least, seed, findings))
+    kept = split_normals(frame, data, least, seed, findings)
+    known = (frame["anomalous"] & (frame["split"] == "validation")).to_numpy(bool) & ~kept
+    return replace(table.keep(kept), odd=table.keep(known) if known.any() else None)
 
 
 def _read_tree(source: Source, data: AnomalyImageData, usual: tuple[str, ...], findings: Findings) -> SampleTable:
@@ -108,9 +122,8 @@ def _refuse_several_sets(root: Path, sets: list[Path]) -> None:
     if sets:
         names = listed([f"{folder.name}/" for folder in sets], 5)
         one = "a data set by itself" if len(sets) == 1 else "data sets by themselves"
-        cause = (
-            f"{root} holds {names}, {one}, with folders for training or labels {'each' if len(sets) > 1 else 'in it'}."
-        )
+        inside = f"with {VISA_IMAGES if is_visa(sets[0]) else 'a folder for training'}"
+        cause = f"{root} holds {names}, {one}, {inside} {'each' if len(sets) > 1 else 'in it'}."
         raise DataError(cause, f"Give one of them: data.path={sets[0]}." if len(sets) > 1 else f"Give {sets[0]}.")
 
 
