@@ -33,6 +33,10 @@ _PRODUCT = {
     **dict.fromkeys(("product", "state", "network", "reason"), str), **dict.fromkeys(("validation", "test"), _FIGURES),
     "seconds": float,
 }  # fmt: skip
+_GROUP = {
+    "group": str, "own": bool, "threshold": float, **dict.fromkeys(("calibration", "samples", "normal"), int),
+    "false_alarms": int, "false_alarm_rate": float, "expected": [float],
+}  # fmt: skip
 _FINDING = {**dict.fromkeys(("code", "severity", "message", "remedy"), str), "items": [str], "count": int}
 _INTERVAL = {"radius": float, "coverage": float, "interval": [float, float], "samples": int, "source": str}
 _COLUMN = {
@@ -71,14 +75,15 @@ SHAPES: dict[str, Any] = {
         "spread": {str: {str: _FIGURES}}, "folds": [{str: _FIGURES}], "time": {str: float}, "about": [str],
         "thresholds": {str: float}, "expected_coverage": [float], "interval": _INTERVAL,
         "temperature": (float, None), "samples": int, "best_epoch": int, "network": {"name": str, "parameters": int},
-        "threshold": dict, "search": dict, "seeds": [int], "failed_seeds": {str: str},
+        "threshold": dict, "groups": [_GROUP], "search": dict, "seeds": [int], "failed_seeds": {str: str},
         "candidates": [_CANDIDATE], "products": [_PRODUCT],
         "importance": [{"column": str, "importance": float, "deviation": float}], "importance_unit": str,
         "slices": [{"column": str, "value": str, "rows": int}],
     },
     "threshold.json": {
         "threshold": float, "false_alarm_rate": float, "unit": str, "source": str, "scores": [float],
-        "places": [float, float],
+        "places": [float, float], "by": str, "few": {str: int},
+        "groups": {str: {"threshold": float, "scores": [float], "samples": int}},
     },
     "search.json": {
         "content": {"task": str, "(code)": {str: {"path": str, "text": str}}},

@@ -29,6 +29,8 @@ from .image_samples import ImageSamples as ImageSamples
 from .image_samples import decode_images as decode_images
 from .image_samples import read_labelled_images as read_labelled_images
 from .image_samples import scan_images as scan_images
+from .input_columns import cell_name as cell_name
+from .input_columns import cells_of_origins as cells_of_origins
 from .input_columns import cells_of_rows as cells_of_rows
 from .input_columns import identifiers_among as identifiers_among
 from .input_columns import input_columns as input_columns

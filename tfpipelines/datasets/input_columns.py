@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .raw_inputs import is_missing
+from .source.table import clean_label
+from .table_files import cell_text
 
 _IDENTIFIERS = ("id", "key", "uuid", "guid")  # usual names, the likeliest first; others end in _id
 
@@ -46,6 +48,25 @@ def input_columns(origins: Sequence[Origin | None], everything: bool) -> pd.Data
     kept = [cells.astype(object) for cells in kept]  # a whole number stays one beside what is missing
     chosen = pd.concat(kept, ignore_index=True).reindex(rows).reset_index(drop=True)
     return chosen.where(chosen.notna(), None)
+
+
+def cells_of_origins(origins: Sequence[Origin | None], name: str | None) -> list[str | None] | None:
+    """What stands in a column in the rows that predictions are made for, see `cell_name`; None where it is in none.
+
+    Args:
+        name: of the column; None: none.
+    """
+    if name is None or not any(origin is not None and name in origin.cells for origin in origins):
+        return None
+    return [
+        None if origin is None or name not in origin.cells else cell_name(origin.cells[name].iat[origin.row])
+        for origin in origins
+    ]
+
+
+def cell_name(cell: Any) -> str | None:
+    """A cell as the name of a group, as readers of tables clean it; None for what is missing."""
+    return None if is_missing(cell) else clean_label(cell_text(cell))
 
 
 def identifiers_of(cells: pd.DataFrame) -> list[str]:

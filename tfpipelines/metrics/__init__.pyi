@@ -10,6 +10,7 @@ from .conformal import usual_distances as usual_distances
 from .detection import ANOMALY as ANOMALY
 from .detection import MOST_MAPS as MOST_MAPS
 from .detection import NORMAL as NORMAL
+from .detection import by_group as by_group
 from .detection import by_label as by_label
 from .detection import detection_intervals as detection_intervals
 from .detection import detection_metrics as detection_metrics
@@ -18,6 +19,7 @@ from .detection import detection_table as detection_table
 from .detection import finite as finite
 from .detection import kinds_of as kinds_of
 from .detection import mean_roc_auc as mean_roc_auc
+from .detection import outside_by_group as outside_by_group
 from .detection import place_metrics as place_metrics
 from .detection import ranking_metrics as ranking_metrics
 from .detection import series_metrics as series_metrics

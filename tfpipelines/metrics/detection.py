@@ -4,7 +4,7 @@ A score is the higher the odder; `anomalous` is what is true.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,18 +29,21 @@ def finite(scores: np.ndarray) -> np.ndarray:
     return np.nan_to_num(scores, nan=LARGEST, posinf=LARGEST, neginf=-LARGEST).clip(-LARGEST, LARGEST)
 
 
-def detection_metrics(anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold) -> dict[str, float]:
+def detection_metrics(
+    anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, groups: Any = None
+) -> dict[str, float]:
     """The metrics that the labels allow.
 
     Args:
         anomalous: bool (n,).
         scores: float (n,).
+        groups: of each score, see `Threshold.alarms`.
 
     Returns:
         roc_auc and average_precision where both kinds are there; precision, recall and f1 at the threshold where there
         are anomalies; false_alarm_rate where there are normal samples.
     """
-    alarms = threshold.alarms(scores)
+    alarms = threshold.alarms(scores, groups)
     values = ranking_metrics(anomalous, scores)
     if anomalous.any():
         scored = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
@@ -74,14 +77,14 @@ def mean_roc_auc(normal: np.ndarray, kinds: Sequence[np.ndarray]) -> float:
 
 
 def detection_intervals(
-    anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int
+    anomalous: np.ndarray, scores: np.ndarray, threshold: Threshold, resamples: int, seed: int, groups: Any = None
 ) -> dict[str, list[float]]:
     """95% intervals of `detection_metrics`, see `intervals`; {} without resamples. Normal samples and anomalies are
     resampled apart; a wrong anomaly has the lowest score, a wrong normal sample the highest.
     """
     if not resamples:
         return {}
-    alarms = threshold.alarms(scores)
+    alarms = threshold.alarms(scores, groups)
     hits, claimed, positives = int((alarms & anomalous).sum()), int(alarms.sum()), int(anomalous.sum())
     normal, result = len(scores) - positives, {}
     count = intervals.resamples_of(resamples, len(scores))
@@ -140,15 +143,21 @@ def detection_row_figures(
 
 
 def by_label(
-    labels: np.ndarray, anomalous: np.ndarray, known: np.ndarray, scores: np.ndarray, threshold: Threshold
+    labels: np.ndarray,
+    anomalous: np.ndarray,
+    known: np.ndarray,
+    scores: np.ndarray,
+    threshold: Threshold,
+    groups: Any = None,
 ) -> dict[str, dict[str, float]]:
     """Of each label: the share of alarms, and for anomalies how well they are told from the normal samples.
 
     Args:
         labels: of each sample.
         known: of which it is known what they are, bool.
+        groups: of each score, see `Threshold.alarms`.
     """
-    alarms, table = threshold.alarms(scores), {}
+    alarms, table = threshold.alarms(scores, groups), {}
     normal = ~anomalous & known
     for label in [*dict.fromkeys(labels[normal]), *sorted(set(labels[~normal]))]:
         rows = labels == label
@@ -158,6 +167,50 @@ def by_label(
             some = rows | normal
             table[label]["roc_auc"] = float(metrics.roc_auc_score(anomalous[some], scores[some]))
     return table
+
+
+def by_group(
+    groups: Any, anomalous: np.ndarray, known: np.ndarray, scores: np.ndarray, threshold: Threshold
+) -> list[dict[str, Any]]:
+    """What the thresholds of groups have done, the groups in order of their names, last the samples without one.
+
+    Args:
+        groups: of each sample, str or None.
+        anomalous, known: of each, bool (n,).
+
+    Returns:
+        Of each `group`, `own` (whether it has a threshold of its own), `threshold`, `calibration` (held-out samples of
+        it), `samples`, `normal` (of these), `false_alarms`, and where there are normal samples `false_alarm_rate` and
+        `expected`, its 95% interval by the threshold; [] of the common one, which promises nothing for one group.
+    """
+    names, alarms = np.array([name or "" for name in groups], object), threshold.alarms(scores, groups)
+    found = []
+    for name in [*sorted({*names} - {""}), *[""][: int((names == "").any())]]:
+        some = names == name
+        own, normal = threshold.groups.get(name), some & known & ~anomalous
+        row: dict[str, Any] = {"group": name, "own": own is not None, "threshold": (own or threshold).threshold}
+        row["calibration"] = len(own.scores) if own else threshold.few.get(name, 0)
+        row |= {"samples": int(some.sum()), "normal": int(normal.sum()), "false_alarms": int(alarms[normal].sum())}
+        if normal.any():
+            row["false_alarm_rate"] = float(alarms[normal].mean())
+            row["expected"] = own.expected(row["normal"]) if own else []
+        found.append(row)
+    return found
+
+
+def outside_by_group(rows: Iterable[dict[str, Any]], unit: str) -> list[str]:
+    """Sentences on groups whose share of false alarms is outside of what their threshold lets expect.
+
+    Args:
+        rows: as `by_group` gives them.
+    """
+    told = []
+    for row in rows:
+        if row.get("expected") and not row["expected"][0] <= row["false_alarm_rate"] <= row["expected"][1]:
+            low, high = row["expected"]
+            some = f"{row['false_alarms']} of {row['normal']} normal {unit}s of {row['group']} gave an alarm"
+            told.append(f"{some} ({row['false_alarm_rate']:.3f}), OUTSIDE the {low:.3f} to {high:.3f} expected (95%)")
+    return told
 
 
 def place_metrics(masks: np.ndarray, maps: np.ndarray) -> dict[str, float]:
@@ -220,13 +273,24 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
 
 
-def detection_table(items, scores: np.ndarray, threshold: Threshold, labels=None, errors=None) -> pd.DataFrame:
-    """A row per sample: `item`, `score`, `p_value`, `verdict`, known `label`, `error` if some could not be read."""
+def detection_table(
+    items, scores: np.ndarray, threshold: Threshold, labels=None, errors=None, groups: Any = None
+) -> pd.DataFrame:
+    """A row per sample: `item`, `score`, `p_value`, `verdict`, of a threshold by groups `group` and the `threshold`
+    that applies, known `label`, `error` if some could not be read.
+
+    Args:
+        groups: of each score, see `Threshold.alarms`.
+    """
     failed = np.array([bool(error) for error in errors or [""] * len(scores)], bool)
-    verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, threshold.alarms(scores))]
-    numbers = {"score": scores, "p_value": threshold.p_values(scores)}
+    alarms = threshold.alarms(scores, groups)
+    verdicts = [None if bad else ANOMALY if alarm else NORMAL for bad, alarm in zip(failed, alarms)]
+    numbers = {"score": scores, "p_value": threshold.p_values(scores, groups)}
     numbers = {name: np.where(failed, math.nan, values) for name, values in numbers.items()}
     table = pd.DataFrame({"item": list(items), **numbers, "verdict": pd.Series(verdicts, dtype=object)})
+    if threshold.by:
+        table["group"] = pd.Series([None] * len(scores) if groups is None else list(groups), dtype=object)
+        table["threshold"] = np.where(failed, math.nan, threshold.limits(groups, len(scores)))
     if labels is not None:
         table["label"] = list(labels)
     return table.assign(error=list(errors)) if failed.any() else table

@@ -26,6 +26,10 @@ def p_values(scores: Any, calibration: Any, library: Any) -> Any:
     return (1.0 + count - below) / (count + 1.0)
 
 
-def is_normal(scores: Any, threshold: float) -> Any:
-    """Whether scores are no alarms, bool of the same shape; one that is no number is an alarm."""
+def is_normal(scores: Any, threshold: Any) -> Any:
+    """Whether scores are no alarms, bool of the same shape; one that is no number is an alarm.
+
+    Args:
+        threshold: a number, or one for each score.
+    """
     return scores <= threshold

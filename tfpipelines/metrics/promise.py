@@ -10,6 +10,7 @@ from scipy.stats import beta, betabinom
 
 _SLACK = 1e-9  # for rates such as 0.1, which are no binary fractions
 _TAILS = [0.025, 0.975]
+_DRAWS = 20_000
 
 
 def above(count: int, rate: float) -> int:
@@ -41,3 +42,16 @@ def expected_share(count: int, above: int, measured: int) -> list[float]:
     """95% interval of the share above the k-th of `count` scores among so many measured ones: beta-binomial."""
     edges = betabinom.ppf(_TAILS, measured, above, count + 1 - above)
     return [float(edge) / measured for edge in edges]
+
+
+def expected_share_of_all(counts: list[tuple[int, int, int]]) -> list[float]:
+    """95% interval of the share above among the measured scores of several kinds, each with a threshold of its own: of
+    the sum of beta-binomial variables, by draws with a fixed seed.
+
+    Args:
+        counts: of each kind `count`, `above` and `measured`, see `expected_share`.
+    """
+    generator, total = np.random.default_rng(0), sum(measured for _, _, measured in counts)
+    drawn = [generator.binomial(measured, generator.beta(above, count + 1 - above, _DRAWS))
+             for count, above, measured in counts]  # fmt: skip
+    return [float(edge) / total for edge in np.quantile(np.sum(drawn, 0), _TAILS, method="nearest")]

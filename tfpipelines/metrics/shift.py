@@ -9,7 +9,7 @@ does not grow on average, and by Ville's inequality the probability that it ever
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,8 @@ class ShiftTest:
         calibration: held-out normal scores, float (n,), in any order.
         alpha: largest probability of a false alarm, over all scores that will ever be added.
         seed: of the random numbers that break ties.
+        groups: calibration scores of groups, whose new scores are compared with those of their group alone (Vovk et al.
+            2005): p-values are independent and uniform then, too.
 
     Attributes:
         count: scores so far.
@@ -51,13 +53,21 @@ class ShiftTest:
         direction: what the new scores are: higher, lower or more spread; "" before.
     """
 
-    def __init__(self, calibration: Iterable[float], alpha: float = 0.01, seed: int = 0):
+    def __init__(
+        self,
+        calibration: Iterable[float],
+        alpha: float = 0.01,
+        seed: int = 0,
+        groups: Mapping[str, Iterable[float]] | None = None,
+    ):
         self.alpha = alpha
         self.count, self.evidence = 0, 1.0
         self.found: tuple[int, str] | None = None
         self.since: tuple[int, str] | None = None
         self.direction = ""
-        self._seen = array("d", sorted(map(float, calibration)))
+        each: dict[str | None, Iterable[float]] = {None: calibration}
+        each.update(groups or {})
+        self._seen = {name: array("d", sorted(map(float, scores))) for name, scores in each.items()}
         self._random = np.random.default_rng(seed)
         bets = len(_DIRECTIONS)
         self._capital = np.full(bets, _AT_ONCE / bets)
@@ -73,17 +83,18 @@ class ShiftTest:
         """Whether a shift was found."""
         return self.found is not None
 
-    def add(self, score: float, name: str = "") -> bool:
+    def add(self, score: float, name: str = "", group: str | None = None) -> bool:
         """Takes the next score, and says whether scores have shifted; once they have, further ones are only counted.
 
         Args:
             name: of what has the score.
+            group: that it is of; of others than those of the calibration all scores are compared with all.
         """
         number = self.count
         self.count += 1
         if self.shifted:
             return True
-        p_value = self._p_value(float(score))
+        p_value = self._p_value(float(score), self._seen[group if group in self._seen else None])
         bets = _bets(p_value)
         moved = (_reserve(number) - _reserve(number + 1)) / len(bets)
         self._capital = (self._capital + moved) * bets
@@ -108,12 +119,12 @@ class ShiftTest:
         sums = self._before[self._best] if self.shifted else self._sums
         return (_correlation(sums), int(sums[0])) if sums[0] >= _FEWEST else None
 
-    def _p_value(self, score: float) -> float:
-        """The share of the scores so far that are as high, itself among them; puts it among them."""
-        first, end = bisect_left(self._seen, score), bisect_right(self._seen, score)
-        above, ties = len(self._seen) - end, end - first + 1
-        self._seen.insert(end, score)
-        return (above + (1 - self._random.random()) * ties) / len(self._seen)
+    def _p_value(self, score: float, seen: array) -> float:
+        """The share of the scores seen so far that are as high, itself among them; puts it among them."""
+        first, end = bisect_left(seen, score), bisect_right(seen, score)
+        above, ties = len(seen) - end, end - first + 1
+        seen.insert(end, score)
+        return (above + (1 - self._random.random()) * ties) / len(seen)
 
     def facts(self) -> dict[str, Any]:
         """JSON values."""

@@ -1,5 +1,6 @@
 """What a detector's scores of new data tell: whether they still are like those of its calibration split."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ class Watch:
     """
 
     def __init__(self, threshold: Threshold, alpha: float, seed: int, every: int = 1):
-        self._threshold, self._test = threshold, ShiftTest(threshold.scores, alpha, seed)
+        of_groups = {name: own.scores for name, own in threshold.groups.items()}
+        self._threshold, self._test = threshold, ShiftTest(threshold.scores, alpha, seed, of_groups)
+        self._groups: Counter = Counter()  # of the scores that were tested
         self._every, self._read = every, 0
         self._alarms, self.unread = 0, 0
         self._calibration = len(threshold.scores)
@@ -42,7 +45,8 @@ class Watch:
         return self._test.count
 
     def add(self, table: pd.DataFrame) -> bool:
-        """Takes predictions, with `item` and `score`; those without a score are only counted.
+        """Takes predictions, with `item` and `score`, of a threshold by groups also `group`; those without a score are
+        only counted.
 
         Returns:
             Whether the data have shifted.
@@ -50,10 +54,12 @@ class Watch:
         scores = table["score"].to_numpy(np.float64)
         known = ~np.isnan(scores)
         self.unread += int((~known).sum())
-        for item, score in zip(table["item"].to_numpy(object)[known], scores[known]):
+        groups = table["group"].to_numpy(object) if self._threshold.by else np.full(len(table), None, object)
+        for item, score, group in zip(table["item"].to_numpy(object)[known], scores[known], groups[known]):
             if self._read % self._every == 0:
-                self._test.add(score, str(item))
-                self._alarms += int(self._threshold.alarms(score))
+                self._test.add(score, str(item), group)
+                self._alarms += int(self._threshold.alarms(np.array([score]), [group])[0])
+                self._groups[group if group in self._threshold.groups else None] += 1
             self._read += 1
         return self.shifted
 
@@ -73,7 +79,7 @@ class Watch:
         interval of their number among so many scores that are like those of the calibration split), `unread`,
         `correlation` (of neighbouring scores, None where too few tell).
         """
-        low, high = self._threshold.expected(self.count) or (0.0, 1.0)
+        low, high = self._threshold.expected(self.count, [*self._groups.elements()]) or (0.0, 1.0)
         expected = [round(low * self.count), round(high * self.count)]
         told: dict[str, Any] = {"unit": self._threshold.unit, "calibration": self._calibration, "alarms": self._alarms}
         correlation = self._test.correlation

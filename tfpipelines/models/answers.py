@@ -171,16 +171,21 @@ class ServedScores(ServedAnswer):
         calibration: scores of held-out normal samples, ascending.
         unit: what has one score: image, row or window.
         parts: names of the model's outputs.
+        by_group: for the manifest, `threshold_by` (column) and `thresholds` ({group: threshold}), which the exported
+            graph does not know: whoever calls it compares the score by them.
     """
 
     name, decision = "score", "verdict"
 
-    def __init__(self, threshold: float, calibration: np.ndarray, unit: str, parts: list[str]):
+    def __init__(
+        self, threshold: float, calibration: np.ndarray, unit: str, parts: list[str], by_group: dict | None = None
+    ):
+        self.by_group = by_group or {}
         self.threshold, self.sample, self.parts = threshold, unit, list(parts)
         self.calibration = np.asarray(calibration, np.float64)
 
     def facts(self) -> dict[str, Any]:
-        return {"threshold": self.threshold}
+        return {"threshold": self.threshold, **self.by_group}
 
     def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         scores = tf.cast(outputs["score"], tf.float64)
@@ -200,6 +205,7 @@ class ServedScores(ServedAnswer):
         return float(abs(float(values) - self.threshold) / self.unit(values))
 
     def words(self) -> dict[str, str]:
+        common = "common " if self.by_group else ""
         told = {
             "score": f"float32 (batch,): how far the {self.sample} is from what is normal; above "
             f"{self.threshold:.9g} it is an anomaly",
@@ -207,7 +213,7 @@ class ServedScores(ServedAnswer):
             "reconstruction": "float32: the input as the model reconstructs it, in the units of the input",
             "p_value": f"float32 (batch,): share of normal {self.sample}s that score at least as high, by "
             f"{len(self.calibration)} held-out ones",
-            "verdict": "string (batch,): normal or anomaly, by the threshold of the time of export",
+            "verdict": f"string (batch,): normal or anomaly, by the {common}threshold of the time of export",
         }
         return {name: text for name, text in told.items() if name in (*self.parts, "p_value", "verdict")}
 

@@ -38,8 +38,22 @@ def print_metrics(metrics: dict[str, Any]) -> None:
         if len(classes) > _CLASSES_SHOWN:
             all_of = f"out of {len(classes)}; all are in metrics.json"
             print_lines([f"the {_CLASSES_SHOWN} classes with the lowest {columns[-1]} {all_of}"])
+    if metrics.get("groups"):
+        print_table(_groups_table(metrics["groups"]))
     print_candidates(metrics.get("candidates", []))
     print_lines(metrics.get("about", ()))
+
+
+def _groups_table(groups: list[dict[str, Any]]) -> Table:
+    """The groups of a detector, each with its threshold and its share of false alarms."""
+    rows = []
+    for row in groups:
+        own = "" if row["own"] else "the common one"
+        expected = extremes(row["expected"]) if row.get("expected") else ""
+        name, normal = row["group"] or "(none)", str(row["normal"])
+        rows.append([name, f"{row['threshold']:.6g}", own, normal, fixed(row.get("false_alarm_rate")), expected])
+    headings = ["group", "threshold", "", "normal samples", "false_alarm_rate", "expected (95%)"]
+    return Table("groups", headings, rows)
 
 
 def print_candidates(candidates: list[dict[str, Any]]) -> None:

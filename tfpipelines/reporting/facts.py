@@ -75,6 +75,7 @@ class Metrics:
         test_interval: of the share of false alarms that a detector's threshold lets expect.
         interval: what is known of a regressor's prediction intervals.
         expected_coverage: of the share of test values inside them that they let expect.
+        groups: of a detector whose groups have thresholds of their own, see `metrics.by_group`.
         products: `product`, `state`, `network`, `reason`, `test` and `seconds` of each, where there are several.
     """
 
@@ -99,6 +100,7 @@ class Metrics:
     importance: list[dict[str, Any]] = field(default_factory=list)
     importance_unit: str = ""
     slices: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
     products: list[dict[str, Any]] = field(default_factory=list)
 
     @property

@@ -25,7 +25,7 @@ _DATA: dict[Callable[[Any], Any], str] = {  # what is read as what
 }  # fmt: skip
 _METRICS: dict[Callable[[Any], Any], str] = {
     values.intervals: "intervals", values.tables: "per_class baselines baseline_differences", values.texts: "about",
-    values.mapping: "threshold interval", values.records: "candidates importance slices products",
+    values.mapping: "threshold interval", values.records: "candidates importance slices products groups",
     values.number: "temperature samples", values.text: "importance_unit",
 }  # fmt: skip
 

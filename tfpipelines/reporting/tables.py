@@ -93,6 +93,27 @@ def parts_table(facts: Facts) -> Table:
     return Table(title, headings, rows, "Each has a report.html of its own.", len(first))
 
 
+def groups_table(facts: Facts) -> Table:
+    """The groups of a detector with their thresholds, and the false alarms of the test beside what is expected."""
+    rows = []
+    for entry in facts.metrics.groups:
+        numbers = {name: values.number(entry.get(name)) for name in ("threshold", "false_alarm_rate")}
+        expected = entry.get("expected")
+        ends = [values.number(edge) for edge in expected] if isinstance(expected, list) else []
+        counts = [count(values.number(entry.get(name))) for name in ("samples", "calibration", "normal")]
+        name = values.text(entry.get("group")) or "(none)"
+        own = "its own" if entry.get("own") is True else "the common one"
+        share, told = figure(numbers["false_alarm_rate"]), " to ".join(map(figure, ends)) if len(ends) == 2 else ""
+        rows.append([name, own, figure(numbers["threshold"]), *counts, share, told])
+    by = values.text(facts.metrics.threshold.get("by"))
+    counted_ones = ["test samples", "held-out samples", "normal test samples"]
+    headings = [by or "group", "threshold of", "threshold", *counted_ones, "false-alarm rate", "expected (95%)"]
+    note = (
+        "The common threshold, of groups with too few held-out samples and of new ones, promises nothing for one group."
+    )
+    return Table(f"Thresholds by {by or 'group'}", headings, rows, note, 2)
+
+
 def products_table(facts: Facts) -> Table:
     """The products, each with its test metrics, then their mean."""
     found = [(entry, values.figures(entry.get("test"))) for entry in facts.metrics.products]

@@ -36,6 +36,7 @@ class RowFollower:
         keep_columns: whether all columns of the rows are kept beside the predictions; else the one that identifies
             them by its name.
         header: the columns that rows have; None: those of the first row.
+        by: a column whose cells `tell` gets as a further argument, str or None; None: no such argument.
 
     Raises:
         DataError: if columns are missing.
@@ -44,13 +45,14 @@ class RowFollower:
     def __init__(
         self,
         columns: "datasets.Columns",
-        tell: Callable[[list[str], Any, list[str]], "pd.DataFrame"],
+        tell: Callable[..., "pd.DataFrame"],
         keep_columns: bool,
         header: Sequence[str] | None,
+        by: str | None = None,
     ):
         self._columns, self._encoder, self._tell = columns, datasets.RowEncoder(columns), tell
         self._keeps, self._kept, self._count = keep_columns, list[str](), 0
-        self._begun = False
+        self._begun, self._by = False, by
         if header is not None:
             self._begin(list(header))
 
@@ -62,7 +64,8 @@ class RowFollower:
         items = [str(self._count + number) for number in range(len(rows))]
         self._count += len(rows)
         errors = [str(row) if isinstance(row, datasets.Unread) else "" for row in rows]
-        table = self._tell(items, self._encoder.encode(read), errors)
+        more = [] if self._by is None else [[datasets.cell_name(row.get(self._by)) for row in read]]
+        table = self._tell(items, self._encoder.encode(read), errors, *more)
         table = evaluation.with_input_columns(table, datasets.cells_of_rows(read, self._kept))
         return with_errors(table, len(rows))
 

@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,8 @@ class SampleTable:
     Args:
         frame: columns `item` (what the source opens: a path, a row number), `label` (str or None), `split` (str or
             None), `fold`, `group` and `time` (datetime64 or float64) where the source is asked for them, `text` where
-            samples are texts, `line` where they are lines of a file, and `stratum` where a row may have several labels.
+            samples are texts, `line` where they are lines of a file, `stratum` where a row may have several labels, and
+            `by`, see `Request`.
         source: what it was read from.
         array: the samples themselves where the source is an array, in row order; None else.
         findings: what reading them had to say.
@@ -137,7 +138,7 @@ class SampleTable:
         """The file of a row, by position; None where samples are no local files."""
         return None if self.source.root is None else self.source.root / str(self.frame["item"].iat[row])
 
-    def keep(self, mask: np.ndarray) -> "SampleTable":
+    def keep(self, mask: np.ndarray) -> Self:
         """The rows where `mask` is true; row numbers start again at 0."""
         if np.all(mask):
             return self

@@ -70,6 +70,7 @@ class Request:
         optional: roles whose column may be absent although it is named.
         whole: whether all columns are wanted, and the rows that name no file, too: these have a `fault` in the frame.
         form: how tables are written.
+        by: a column of any table whose cells are wanted as `by` of the frame, where it is there; None: none.
         layout, root, follow_links, on_bad, target, time_format: the fields of the same name in `data`.
     """
 
@@ -86,6 +87,7 @@ class Request:
     on_bad: str = "error"
     target: str = "class"
     time_format: str | None = None
+    by: str | None = None
 
     @classmethod
     def of(cls, kind: Kind, data: Any, *, labelled: bool = True, training: bool = True) -> "Request":

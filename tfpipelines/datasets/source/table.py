@@ -74,6 +74,8 @@ class Table(Source):
         frame = make_frame(items, labels, splits, cells[fold] if fold else None, cells[LINE])
         if group := column["group"]:
             frame["group"] = pd.Series([clean_label(value) for value in cells[group]], dtype=object)
+        if request.by in cells:
+            frame["by"] = pd.Series([clean_label(value) for value in cells[request.by]], dtype=object)
         if stamps := tuple(name for role in ("time", "clock") if (name := column[role])):
             frame["time"] = times_of_rows(cells, stamps, TimeFormat(request.time_format), findings)
         if "text" in column:

@@ -101,6 +101,15 @@ class Detection(Sampled):
         """That of the run whose model this is."""
         return metrics.Threshold.read(self._folder)
 
+    def _groups(self, rows: np.ndarray) -> np.ndarray | None:
+        """The groups of some rows that may have thresholds of their own, str or None, object (rows,); None where the
+        pipeline has one threshold for all.
+        """
+        if self.pipeline.evaluation.threshold_by is None:
+            return None
+        names = self.samples.frame["by"].loc[rows]
+        return names.where(names.notna(), None).to_numpy(object)
+
     def steps_per_epoch(self) -> int:
         count = len(self.samples.rows("train"))
         count -= anomaly.left_out(count, self.pipeline.train.contamination)
@@ -175,7 +184,7 @@ class Detection(Sampled):
         threshold = self._calibrate(artifact, folder)
         if history and not self._fits:
             evaluation.plot_curves(plots / "curves.png", history, best_epoch)
-        about = [threshold.sentence()]
+        about = [threshold.sentence(), *([told] if (told := threshold.group_sentence()) else [])]
         selects = train.keep == "best" or train.early_stopping or train.schedule == "plateau"
         what = "network" if self.asked.chooses else "epoch" if selects and not self._fits else ""
         if what and self.samples.calibrating == "validation":
@@ -244,7 +253,9 @@ class Detection(Sampled):
     # --- export
     def served(self, model) -> "models.Served":
         threshold = self.threshold
-        answer = models.ServedScores(threshold.threshold, threshold.scores, self.unit, list(model.output))
+        limits = {name: one.threshold for name, one in threshold.groups.items()}
+        by_group = {"threshold_by": threshold.by, "thresholds": limits} if threshold.by else {}
+        answer = models.ServedScores(threshold.threshold, threshold.scores, self.unit, list(model.output), by_group)
         return models.Served(self._served_input(model), answer)
 
     @abstractmethod
@@ -298,7 +309,10 @@ class Detection(Sampled):
 
     def _fit(self, model, rows: np.ndarray, rate: float, source: str) -> "metrics.Threshold":
         metrics.Threshold.require(len(rows), rate, self.unit)  # before the model is asked
-        threshold = metrics.Threshold.fit(self._scores(model, rows), rate, self.unit, source)
+        scores, groups = self._scores(model, rows), self._groups(rows)
+        threshold = metrics.Threshold.fit(scores, rate, self.unit, source)
+        if groups is not None:
+            threshold.fit_groups(str(self.pipeline.evaluation.threshold_by), groups, scores)
         self._know_places(threshold, self._maps(model, rows[: metrics.MOST_MAPS]), rate)
         return threshold
 
@@ -335,22 +349,30 @@ class Detection(Sampled):
         frame, scores = self.samples.frame.loc[rows], self._scores(model, rows)
         told, odd = frame["known"].to_numpy(bool), frame["anomalous"].to_numpy(bool)
         anomalous, of_told = odd[told], scores[told]
+        groups = self._groups(rows)
+        among = lambda some: None if groups is None else groups[some]
         figures: dict[str, Any] = {"test": {}, "intervals": {}}
         if told.any():
-            figures["test"] = metrics.detection_metrics(anomalous, of_told, threshold)
+            figures["test"] = metrics.detection_metrics(anomalous, of_told, threshold, among(told))
             resamples = settings.bootstrap
-            figures["intervals"] = metrics.detection_intervals(anomalous, of_told, threshold, resamples, seed)
-        figures["per_class"] = metrics.by_label(frame["label"].to_numpy(object), odd, told, scores, threshold)
+            intervals = metrics.detection_intervals(anomalous, of_told, threshold, resamples, seed, among(told))
+            figures["intervals"] = intervals
+        labels = frame["label"].to_numpy(object)
+        figures["per_class"] = metrics.by_label(labels, odd, told, scores, threshold, groups)
+        if groups is not None:
+            figures["groups"] = metrics.by_group(groups, odd, told, scores, threshold)
         about: list[str] = []
         figures |= {"samples": len(rows), "about": about}
         normal, beside = int((~anomalous).sum()), {}
         both = bool(anomalous.any() and normal)
         if normal:
-            figures["test_interval"] = threshold.expected(normal)
+            of_normal = among(told & ~odd)
+            figures["test_interval"] = threshold.expected(normal, of_normal)
             seen = int((self._trained(frame) & told & ~odd).sum())
-            about.append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal, seen))
+            about.append(threshold.beside_the_promise(figures["test"]["false_alarm_rate"], normal, seen, of_normal))
+            about += metrics.outside_by_group(figures.get("groups", ()), self.unit)
         if not told.all():
-            alarms = threshold.alarms(scores[~told])
+            alarms = threshold.alarms(scores[~told], among(~told))
             figures["test"]["alarm_rate"] = share = float(alarms.mean())
             some = f"{int(alarms.sum())} of {len(alarms)} unlabelled {self.unit}s"
             about.append(f"{some} gave an alarm ({share:.3f})")
@@ -364,8 +386,8 @@ class Detection(Sampled):
                 area = others[best]["roc_auc"]
                 about.append(f"{best} has the higher roc_auc here: {fixed(area)}, against {fixed(own)} of {network}")
         if folder is not None and plots is not None:
-            labels = frame["label"] if anomalous.any() else None
-            table = metrics.detection_table(frame["item"], scores, threshold, labels)
+            of_table = frame["label"] if anomalous.any() else None
+            table = metrics.detection_table(frame["item"], scores, threshold, of_table, groups=groups)
             atomic_write(folder / "predictions.csv", evaluation.to_csv(table))
             limit = threshold.threshold
             anomaly.plot_scores(plots / "scores.png", scores, odd, told, threshold.scores, limit)
@@ -386,9 +408,17 @@ class Detection(Sampled):
         neighbours = anomaly.Neighbours().fit(self._features(training), len(rows))
         return scores | {"nearest neighbour": score(neighbours, self._features)}
 
-    def _table(self, items: list[str], scores: np.ndarray, errors: list[str], explanations: list | None):
-        """What `predict` gives."""
-        table = metrics.detection_table(items, metrics.finite(scores), self.threshold, errors=errors)
+    def _table(
+        self, items: list[str], scores: np.ndarray, errors: list[str], explanations: list | None, groups: Any = None
+    ):
+        """What `predict` gives.
+
+        Args:
+            groups: of each sample, str or None, where the pipeline has thresholds of groups.
+        """
+        table = metrics.detection_table(items, metrics.finite(scores), self.threshold, errors=errors, groups=groups)
+        if note := self.threshold.of_others(groups, self.unit):
+            table.attrs["notes"] = [note]
         if explanations is not None:
             add_explanations(table, [None if error else entry for entry, error in zip(explanations, errors)])
         return table

@@ -42,12 +42,17 @@ def scores_of_last(told: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]
 
 
 def point_table(
-    items: list[str], scores: np.ndarray, distances: np.ndarray, errors: list[str], threshold: "metrics.Threshold"
+    items: list[str],
+    scores: np.ndarray,
+    distances: np.ndarray,
+    errors: list[str],
+    threshold: "metrics.Threshold",
+    groups: list[str | None] | None = None,
 ) -> pd.DataFrame:
     """A row per point: as `metrics.detection_table`, and `distance`; without score and verdict where there is no
     window.
     """
-    table = metrics.detection_table(items, scores, threshold, errors=errors)
+    table = metrics.detection_table(items, scores, threshold, errors=errors, groups=groups)
     judged = ~np.isnan(table["score"].to_numpy())
     table["p_value"] = np.where(judged, table["p_value"], np.nan)
     verdicts = [verdict if known else None for verdict, known in zip(table["verdict"], judged)]

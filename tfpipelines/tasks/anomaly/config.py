@@ -192,6 +192,11 @@ class AnomalyEvaluation(Section):
     false_alarm_rate: Annotated[float, Field(gt=0, le=0.5)] = field(
         0.05, "target share of normal samples that give an alarm"
     )
+    threshold_by: str | None = fixed(
+        None,
+        "table: a column of groups, such as machines; each that has enough held-out samples gets a threshold of its "
+        "own (Vovk et al. 2005), the others share the common one. Of time series it is data.series_column",
+    )
     baselines: bool = field(
         True, "also measure PCA, isolation forest and nearest neighbour as baselines, if labels are known"
     )

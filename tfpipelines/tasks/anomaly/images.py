@@ -113,6 +113,7 @@ class ImageAnomalies(Pixels, ChosenDetection):
     def _list(self, data, findings, splitting: bool):
         least, seed, usual = self.pipeline.evaluation.least, self.pipeline.seed_of_splits, self._usual(splitting)
         how: dict[str, Any] = {"least": least, "seed": seed, "splitting": splitting, "usual": usual}
+        how["by"] = self.pipeline.evaluation.threshold_by
         table = anomaly.read_normal_images(self._as_split(data), findings, **how)
         self._odd = table.odd
         return table
@@ -233,16 +234,22 @@ class ImageAnomalies(Pixels, ChosenDetection):
             if explain:
                 pictures.append(images)
                 maps = (np.asarray(distances, np.float64) for distances in answer["map"])
-                for entry, distances, alarm in zip(some, maps, self.threshold.alarms(scores[-1])):
+                alarms = self.threshold.alarms(scores[-1], self._groups_of(some))
+                for entry, distances, alarm in zip(some, maps, alarms):
                     heat = anomaly.heat_of(distances, self.threshold.places).round(3).tolist()
                     regions = self._regions(distances) if alarm else []
                     outlines.append([region.outline for region in regions])
                     explanations.append({"heat": heat, "regions": self._in_original(regions, entry.size)})
         items, errors = [entry.item for entry in read], [entry.error for entry in read]
-        table = self._table(items, np.concatenate(scores), errors, explanations if explain else None)
+        explained = explanations if explain else None
+        table = self._table(items, np.concatenate(scores), errors, explained, self._groups_of(read))
         if explain:
             table.attrs["pictures"] = self._pictures(pictures, outlines)
         return self._with_columns(table, read) if keep_columns else table
+
+    def _groups_of(self, entries: list) -> list[str | None] | None:
+        """The groups of raw inputs, see `_table`."""
+        return datasets.cells_of_origins([one.origin for one in entries], self.pipeline.evaluation.threshold_by)
 
     def _regions(self, distances: np.ndarray) -> "list[anomaly.Region]":
         return anomaly.regions_of(distances, self.threshold.odd_pixel)
@@ -294,12 +301,13 @@ class ImageAnomalies(Pixels, ChosenDetection):
     def _draw(
         self, model, threshold, rows: np.ndarray, scores: np.ndarray, masks: dict[int, np.ndarray], plots: Path
     ) -> None:
-        frame, alarms = self.samples.frame.loc[rows], threshold.alarms(scores)
+        frame, groups = self.samples.frame.loc[rows], self._groups(rows)
+        alarms, limits = threshold.alarms(scores, groups), threshold.limits(groups, len(rows))
         wrong = (alarms != frame["anomalous"].to_numpy(bool)) & frame["known"].to_numpy(bool)
         in_turn = frame.assign(score=scores, place=np.arange(len(rows))).sort_values("score", ascending=False)
         in_turn["turn"] = in_turn.groupby("label").cumcount()  # the highest of each label, then the second ones, ...
         in_turn = in_turn.sort_values(["turn", "score"], ascending=[True, False])
-        worst = np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - threshold.threshold))][: _SHOWN // 2]
+        worst = np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - limits[wrong]))][: _SHOWN // 2]
         order = dict.fromkeys([*worst.tolist(), *in_turn["place"].tolist()])
         shown = np.array(list(order)[:_SHOWN], np.int64)
         answer = model.predict(self._batches(rows[shown]), verbose=0)

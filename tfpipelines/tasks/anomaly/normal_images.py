@@ -18,7 +18,7 @@ from ...datasets.source.requests import IMAGES, Request
 from ...errors import DataError
 from .config import AnomalyImageData
 from .masks import check_masks, find_masks, masks_folder
-from .normal_samples import handle_unlabelled, label_anomalies, normal_labels
+from .normal_samples import handle_unlabelled, label_anomalies, normal_labels, require_groups
 from .normal_splits import split_normals
 from .products import product_folders
 from .visa import IMAGES as VISA_IMAGES
@@ -45,23 +45,27 @@ def read_normal_images(
     seed: int = 0,
     splitting: bool = True,
     usual: tuple[str, ...] = (),
+    by: str | None = None,
 ) -> NormalTable:
     """The table of images, with `anomalous`, `mask` (a path or None) and, unless `splitting` is False, their splits.
 
     Args:
         least: see `split_normals`.
         usual: see `normal_labels`.
+        by: column of groups that have thresholds of their own.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
-    source, request = open_source(data.path, IMAGES), Request.of(IMAGES, data, labelled=False, training=splitting)
+    source = open_source(data.path, IMAGES)
+    request = replace(Request.of(IMAGES, data, labelled=False, training=splitting), by=by)
     if source.tree:
         table = settle_groups(_read_tree(source, data, usual, findings), request)
     else:
         table = settle_groups(as_images(source.read(request), data.range), request)
         findings.extend(table.findings)
         table = table.keep(handle_unlabelled(table.frame, data.normal, usual, data.on_bad, findings))
+    require_groups(table.frame, by, splitting, findings)
     frame = label_anomalies(table.frame, data.normal, usual, trusted=splitting)
     masks = check_masks(table, find_masks(source.path, frame, data, findings), data, findings)
     frame["mask"] = pd.Series(masks, frame.index, dtype=object)

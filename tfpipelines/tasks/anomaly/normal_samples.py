@@ -131,6 +131,26 @@ def handle_unlabelled(
     return np.ones(len(frame), bool)
 
 
+def require_groups(frame: pd.DataFrame, by: str | None, training: bool, findings: Findings) -> None:
+    """Looks for the groups that have thresholds of their own, column `by` of the frame; of other data than those of
+    training it may be absent: a finding says what that means.
+
+    Args:
+        by: the column of the table.
+
+    Raises:
+        DataError: if there are none in training.
+    """
+    if by is None or "by" in frame:
+        return
+    if training:
+        cause = f"evaluation.threshold_by={by}: the data have no such column."
+        raise DataError(cause, "Name a column of the table, or leave evaluation.threshold_by out.")
+    frame["by"] = pd.Series(None, frame.index, dtype=object)
+    message = f"The data have no column {by!r}, by which thresholds are chosen: the common threshold applies"
+    findings.add("no_groups", "warning", message, "Add the column, as the training data have it")
+
+
 def check_normals(samples: Samples, least: int, rate: float, unit: str, on_leak: str, findings: Findings) -> list[str]:
     """Raises DataError unless the splits have enough normal samples for training and for the threshold.
 

@@ -26,7 +26,7 @@ from .column_checks import look_at_columns, look_for_extremes
 from .columns import choose_columns, settle_label
 from .config import AnomalyTableData
 from .features import features, missing
-from .normal_samples import handle_unlabelled, label_anomalies, normal_of
+from .normal_samples import handle_unlabelled, label_anomalies, normal_of, require_groups
 from .normal_splits import split_normals
 
 _SPOILED = 5.0  # deviations, as the quartiles tell them, from which on extreme values make the deviation
@@ -58,6 +58,7 @@ def read_rows(
     usual: tuple[str, ...] = (),
     columns: Columns | None = None,
     numbers_only: bool = False,
+    by: str | None = None,
 ) -> RowSamples:
     """Reads and parts the rows of a table.
 
@@ -66,17 +67,19 @@ def read_rows(
         usual: see `normal_labels`.
         columns: those of a model that the rows are for; None: the table tells what counts.
         numbers_only: whether columns of words are left out, as runs of earlier versions do.
+        by: column of groups that have thresholds of their own.
 
     Raises:
         DataError, ConfigError: if it cannot go on.
     """
     test_path = data.test_path if splitting else None
-    request = Request.of(ROWS, data, training=splitting)
+    request = replace(Request.of(ROWS, data, training=splitting), by=by)
     source = open_source(data.path, ROWS)
     first = source.read(request if test_path is None else replace(request, optional=("label",)))
     first = settle_groups(first, request)
     cells, kinds, label = _taken(first, data, findings, columns, splitting, numbers_only)
     frame = first.frame
+    require_groups(frame, by, splitting, findings)
     if test_path is not None:
         roles = {role: name for role, name in request.columns.items() if role not in SPLITTING}
         later = replace(request, columns={**roles, "split": None}, optional=tuple(roles))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from tfpipelines import evaluation, metrics, models
 from tfpipelines.core.config.kinds import SERIES_AUTOENCODERS, SeriesAutoencoders
@@ -41,6 +42,16 @@ class SeriesAnomaliesPipeline(AnomalyPipeline):
     task: Literal["anomaly-series"] = "anomaly-series"
     data: AnomalySeriesData
     model: SeriesAutoencoders = SERIES_AUTOENCODERS.default(default_network, default_candidates)
+
+    @model_validator(mode="after")
+    def _threshold_by_series(self) -> "SeriesAnomaliesPipeline":
+        by, series = self.evaluation.threshold_by, self.data.series_column
+        if by is not None and by != series:
+            raise ValueError(
+                f"evaluation.threshold_by={by}: the groups of time series are the series themselves, and "
+                f"data.series_column is {series}: name the same column in both"
+            )
+        return self
 
 
 class SeriesAnomalies(NumberDetection):
@@ -134,11 +145,12 @@ class SeriesAnomalies(NumberDetection):
         errors: list[str] = []
         explanations: list[dict[str, Any] | None] = []
         scores, length = [np.zeros(0)], self.preprocessor.shape[0]
-        found = self._raw_series(inputs)
+        found, groups = self._raw_series(inputs), list[str | None]()
         for name, points, error in found:
             if error:
                 items, errors, explanations = [*items, name], [*errors, error], [*explanations, None]
                 scores.append(np.zeros(1))
+                groups.append(None)
             if points is None:
                 continue
             starts = np.array(anomaly.windows_of(points.segments, length, tail), np.int64)
@@ -150,10 +162,12 @@ class SeriesAnomalies(NumberDetection):
             head = f"{name}: " if len(found) > 1 and points.path else ""
             items += [f"{head}{points.times[start]} to {points.times[start + length - 1]}" for start in starts]
             errors += [""] * len(starts)
+            groups += [points.series[start] or None for start in starts]
             if explain:
                 each = zip(starts, windows, told["map"], told["reconstruction"])
                 explanations += [self._explain(points, *of_window) for of_window in each]
-        return self._table(items, np.concatenate(scores), errors, explanations if explain else None)
+        by_series = groups if self.pipeline.evaluation.threshold_by else None
+        return self._table(items, np.concatenate(scores), errors, explanations if explain else None, by_series)
 
     @property
     def _reading(self) -> dict[str, Any]:
@@ -171,12 +185,12 @@ class SeriesAnomalies(NumberDetection):
     def predict_points(self, model, inputs: Any, batch_size: int):
         items: list[str] = []
         errors: list[str] = []
-        scores, distances = [np.zeros(0)], [np.zeros(0)]
+        scores, distances, groups = [np.zeros(0)], [np.zeros(0)], list[str | None]()
         tell = lambda windows: self._told(model, windows, batch_size, explain=False)
         found = self._raw_series(inputs)
         for name, points, error in found:
             if points is None:
-                items, errors = [*items, name], [*errors, error]
+                items, errors, groups = [*items, name], [*errors, error], [*groups, None]
                 scores, distances = [*scores, np.zeros(1)], [*distances, np.zeros(1)]
                 continue
             as_written = np.arange(len(points.times)) if points.rows is None else np.argsort(points.rows)
@@ -185,7 +199,10 @@ class SeriesAnomalies(NumberDetection):
             head = f"{name}: " if len(found) > 1 and points.path else ""
             items += [f"{head}{points.times[place]}" for place in as_written]
             errors += anomaly.errors_of_points(points.values[as_written], self.columns)
-        return anomaly.point_table(items, np.concatenate(scores), np.concatenate(distances), errors, self.threshold)
+            groups += [points.series[place] or None for place in as_written]
+        told = np.concatenate(scores), np.concatenate(distances)
+        by_series = groups if self.pipeline.evaluation.threshold_by else None
+        return anomaly.point_table(items, *told, errors, self.threshold, by_series)
 
     def follower(self, model, keep_columns: bool, header=None, by: By = "point"):
         if self._step is not None:
@@ -195,10 +212,11 @@ class SeriesAnomalies(NumberDetection):
         if keep_columns:
             self._refuse_columns()
         tell = lambda windows: self._told(model, windows, len(windows), explain=False)
-        table = lambda items, scores, distances, errors: (
-            anomaly.point_table(items, scores, distances, errors, self.threshold)
+        by_series = self.pipeline.evaluation.threshold_by is not None
+        table = lambda items, scores, distances, errors, groups: (
+            anomaly.point_table(items, scores, distances, errors, self.threshold, groups if by_series else None)
             if by == "point"
-            else self._table(items, scores, errors, None)
+            else self._table(items, scores, errors, None, groups if by_series else None)
         )
         how, length = AnomalySeriesData.model_construct(**self._reading), self.preprocessor.shape[0]
         self._trace(tell)
@@ -223,7 +241,9 @@ class SeriesAnomalies(NumberDetection):
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         points, starts, length = self.samples.test, self.samples.frame.loc[rows, "start"], self.preprocessor.shape[0]
         assert points is not None  # rows of a test are cut from them
-        count, limit, alarmed = len(points.values), threshold.threshold, threshold.alarms(scores)
+        groups = self._groups(rows)
+        count, limit, alarmed = len(points.values), threshold.threshold, threshold.alarms(scores, groups)
+        limits = threshold.limits(groups, len(rows))
         by_window, alarms, above, seen = np.full(count, np.nan), *np.zeros((3, count), bool)
         for start, score, alarm in zip(starts, scores, alarmed):
             window = slice(start, start + length)
@@ -232,9 +252,10 @@ class SeriesAnomalies(NumberDetection):
             seen[window] = True
         odd = rows[alarmed]
         blend = models.network_of(model).name == anomaly.BLEND
-        for start, distances in zip(starts[alarmed], self._maps(model, odd).mean(-1) if len(odd) else ()):
+        maps = self._maps(model, odd).mean(-1) if len(odd) else ()
+        for start, distances, own in zip(starts[alarmed], maps, limits[alarmed]):
             # Some are: the score is no more than the largest. A mean of detectors has another scale for points.
-            above[start : start + length] |= distances > (distances.mean() if blend else limit)
+            above[start : start + length] |= distances > (distances.mean() if blend else own)
         if plots is not None:
             told = f"the test series with the score of each window: {int(alarmed.sum())} of {len(rows)} give an alarm"
             anomaly.plot_series(plots / "series.png", points, slice(0, None), by_window, limit, alarms, told)

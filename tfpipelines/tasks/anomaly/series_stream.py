@@ -14,6 +14,7 @@ from ...datasets.cells import PLAIN_NUMBER, is_numeric
 from ...datasets.columns.encoder import Columns
 from ...datasets.columns.single_rows import RowEncoder
 from ...datasets.findings import Findings
+from ...datasets.input_columns import cell_name
 from ...datasets.row_stream import Unread
 from ...datasets.source.requests import SERIES, Request
 from ...datasets.source.table import find_column
@@ -97,7 +98,8 @@ class SeriesFollower:
         data: tells how to read.
         order: of day and month, see `TimeFormat`.
         tell: what the model says of windows.
-        table: items, scores, distances (NaN where there is no window) and errors of points -> a table of predictions.
+        table: items, scores, distances (NaN where there is no window), errors and series (None where they have no
+            names) of points -> a table of predictions.
         by: each row of which is a point, judged by the window that ends with it, or a window, side by side.
     """
 
@@ -108,7 +110,7 @@ class SeriesFollower:
         data: AnomalySeriesData,
         order: str | None,
         tell: Told,
-        table: Callable[[list[str], np.ndarray, np.ndarray, list[str]], pd.DataFrame],
+        table: Callable[[list[str], np.ndarray, np.ndarray, list[str], list[str | None]], pd.DataFrame],
         by: By,
     ):
         self._columns, self._encoder = columns, RowEncoder(Columns.of_numbers(columns))
@@ -123,6 +125,7 @@ class SeriesFollower:
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """See `Follower`."""
         items, errors, windows, places = list[str](), list[str](), list[np.ndarray](), list[int]()
+        groups = list[str | None]()
         for row in rows:
             item, error, window = self._next(row)
             if self._by == "window" and window is None and not error:
@@ -132,10 +135,12 @@ class SeriesFollower:
                 places.append(len(items))
             items.append(item)
             errors.append(error)
+            of_series = (self._roles or {}).get("series")
+            groups.append(cell_name(row.get(of_series)) if of_series and not isinstance(row, Unread) else None)
         scores, distances = np.full((2, len(items)), np.nan)
         if windows:
             scores[places], distances[places] = scores_of_last(self._tell(np.stack(windows)))
-        table = self._table(items, scores, distances, errors)
+        table = self._table(items, scores, distances, errors, groups)
         return table if "error" in table else table.assign(error=errors)
 
     def _next(self, row: Mapping[str, Any]) -> tuple[str, str, np.ndarray | None]:

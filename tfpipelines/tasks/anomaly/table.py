@@ -51,6 +51,7 @@ class RowAnomalies(NumberDetection):
     def _list(self, data, findings, splitting: bool, usual: tuple[str, ...]):
         how: dict[str, Any] = {"least": self.pipeline.evaluation.least, "seed": self.pipeline.seed_of_splits}
         how |= {"columns": None if splitting else self.encoder, "numbers_only": self._numbers_only}
+        how["by"] = self.pipeline.evaluation.threshold_by
         return anomaly.read_rows(data, findings, splitting=splitting, usual=usual, **how)
 
     def _columns_of(self, samples) -> list[str]:
@@ -109,24 +110,26 @@ class RowAnomalies(NumberDetection):
             self.columns, told["map"][row], values[row], told["reconstruction"][row]
         )
         explanations = [{"columns": contributing(row)} for row in range(len(values))] if explain else None
-        table = self._table(items, told["score"], errors, explanations)
-        table.attrs["notes"] = notes
+        groups = datasets.cells_of_origins(origins, self.pipeline.evaluation.threshold_by)
+        table = self._table(items, told["score"], errors, explanations, groups)
+        table.attrs["notes"] = [*notes, *table.attrs.get("notes", ())]
         return evaluation.with_input_columns(table, datasets.input_columns(origins, keep_columns))
 
     def follower(self, model, keep_columns: bool, header=None, by: By = "point"):
         told = lambda values: self._told(model, values, len(values), explain=False)
 
-        def tell(items, encoded, errors: list[str]):
+        def tell(items, encoded, errors: list[str], groups: list[str | None] | None = None):
             values, bad = anomaly.detector_rows(encoded, self.encoder)
-            return self._table(items, told(values)["score"], [one or other for one, other in zip(errors, bad)], None)
+            errors = [one or other for one, other in zip(errors, bad)]
+            return self._table(items, told(values)["score"], errors, None, groups)
 
         self._trace(told)
-        return RowFollower(self.encoder, tell, keep_columns, header)
+        return RowFollower(self.encoder, tell, keep_columns, header, self.pipeline.evaluation.threshold_by)
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
-        alarms = rows[threshold.alarms(scores)]
-        held_out = self.samples.rows(self.samples.calibrating)
-        normal = held_out if len(held_out) else rows[~threshold.alarms(scores)]
+        alarmed = threshold.alarms(scores, self._groups(rows))
+        alarms, held_out = rows[alarmed], self.samples.rows(self.samples.calibrating)
+        normal = held_out if len(held_out) else rows[~alarmed]
         if plots is not None and len(alarms) and len(normal):
             mean = lambda some: np.maximum(self._maps(model, some[: metrics.MOST_MAPS]), 0).mean(0)
             title = f"what the {len(alarms)} alarms differ in"

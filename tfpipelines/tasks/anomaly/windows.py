@@ -236,17 +236,21 @@ def _stride(segments: list[tuple[int, int]], window: int) -> int:
 def _window_frame(
     points: Points, tested: Points, starts: np.ndarray, splits: list, window: int, offset: int, splitting: bool
 ) -> pd.DataFrame:
-    """One row for each window; `truth` counts its odd points, `tail` says that it overlaps the one before it."""
-    items, labels, truth = [], [], []
+    """One row for each window; `by` is its series, `truth` counts its odd points, `tail` says that it overlaps the one
+    before it.
+    """
+    items, labels, truth, of_series = [], [], [], []
     for start, split in zip(starts, splits):
         source, place = (tested, start - offset) if split == "test" else (points, start)
         items.append(f"{source.times[place]} to {source.times[place + window - 1]}")
+        of_series.append(str(source.series[place]))
         odd = None if source.anomalous is None else source.anomalous[place : place + window]
         assumed = splitting and split != "test"
         labels.append(_ANOMALY if odd is not None and odd.any() else NORMAL if odd is not None or assumed else UNKNOWN)
         truth.append("" if odd is None else str(np.flatnonzero(odd).tolist()) if odd.any() else "")
     frame = make_frame(items, labels, splits)
     frame["start"] = starts - np.where(frame["split"] == "test", offset, 0)
+    frame["by"] = pd.Series([name or None for name in of_series], dtype=object)
     frame["anomalous"], frame["known"], frame["truth"] = frame["label"] == _ANOMALY, frame["label"] != UNKNOWN, truth
     split, distance = frame["split"].fillna(""), frame["start"].diff()
     frame["tail"] = (split == split.shift()) & split.isin(["test", ""]) & (distance > 0) & (distance < window)
