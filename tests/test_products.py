@@ -74,7 +74,7 @@ def test_a_product_that_fails_is_named_and_stops_no_other(stopped):
 def test_the_table_has_each_product_and_the_mean(stopped):
     folder, _, error = stopped
     table = pd.read_csv(folder / "products.csv")
-    figures = ["roc_auc", "pixel_roc_auc", "per_region_overlap", "false_alarm_rate"]
+    figures = ["roc_auc", "false_alarm_rate", "pixel_roc_auc", "per_region_overlap"]
     assert list(table.columns) == ["product", "state", "network", *figures, "seconds", "reason"]
     assert table["product"].tolist() == ["bottle", "cable", "few", "mean"]
     for name in figures:

@@ -42,7 +42,6 @@ from .number import regressor_intervals as regressor_intervals
 from .number import regressor_metrics as regressor_metrics
 from .number import regressor_row_figures as regressor_row_figures
 from .prediction_interval import PredictionInterval as PredictionInterval
-from .products import product_figures as product_figures
 from .ranking import Ranking as Ranking
 from .registry import EACH_EPOCH as EACH_EPOCH
 from .registry import GENERATOR as GENERATOR
@@ -53,6 +52,7 @@ from .registry import by_epoch as by_epoch
 from .registry import direction_of as direction_of
 from .registry import main_figure as main_figure
 from .registry import metric as metric
+from .registry import product_figures as product_figures
 from .shift import ShiftTest as ShiftTest
 from .single_label import per_class as per_class
 from .temperature import fit_temperature as fit_temperature

@@ -241,9 +241,9 @@ class Threshold:
 
     def sentence(self) -> str:
         """What it promises, in words."""
-        low, high = self.interval
+        (low, high), common = self.interval, "common " if self.by else ""
         return (
-            f"threshold {self.threshold:.6g}{' (edited by hand)' if self.edited else ''}: "
+            f"{common}threshold {self.threshold:.6g}{' (edited by hand)' if self.edited else ''}: "
             f"{'about' if self.edited else 'at most'} {self.false_alarm_rate:.3g} of normal {self.unit}s "
             f"give an alarm; by the {counted(len(self.scores), f'normal {self.unit}')} of {self.source} "
             f"the true rate lies between {low:.3f} and {high:.3f} (95%)"

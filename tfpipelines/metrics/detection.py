@@ -43,7 +43,7 @@ def detection_metrics(
         roc_auc and average_precision where both kinds are there; precision, recall and f1 at the threshold where there
         are anomalies; false_alarm_rate where there are normal samples.
     """
-    alarms = threshold.alarms(scores, groups)
+    alarms = _alarms(threshold, scores, groups)
     values = ranking_metrics(anomalous, scores)
     if anomalous.any():
         scored = metrics.precision_recall_fscore_support(anomalous, alarms, average="binary", zero_division=0)
@@ -52,6 +52,10 @@ def detection_metrics(
     if not anomalous.all():
         values["false_alarm_rate"] = float(alarms[~anomalous].mean())
     return values
+
+
+def _alarms(threshold: Threshold, scores: np.ndarray, groups: Any) -> np.ndarray:
+    return threshold.alarms(scores) if groups is None else threshold.alarms(scores, groups)
 
 
 def ranking_metrics(anomalous: np.ndarray, scores: np.ndarray) -> dict[str, float]:
@@ -84,7 +88,7 @@ def detection_intervals(
     """
     if not resamples:
         return {}
-    alarms = threshold.alarms(scores, groups)
+    alarms = _alarms(threshold, scores, groups)
     hits, claimed, positives = int((alarms & anomalous).sum()), int(alarms.sum()), int(anomalous.sum())
     normal, result = len(scores) - positives, {}
     count = intervals.resamples_of(resamples, len(scores))

@@ -6,7 +6,7 @@ with their function, see `plugins`.
 """
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, partial
@@ -49,6 +49,7 @@ class Metric:
         each_epoch: whether it is measured after each epoch, and so printed and drawn.
         by_class: whether it is made of figures of each class, so that it says nothing of classes that no row has.
         biased: whether few rows make it too large or too small.
+        by_product: whether the table over several products shows it.
         compute: the function itself, for a metric of another package; it returns a number, or None for rows that have
             none.
     """
@@ -65,6 +66,7 @@ class Metric:
     each_epoch: bool = False
     by_class: bool = False
     biased: bool = False
+    by_product: bool = False
     compute: Callable[[Any], float | None] | None = None
 
     @property
@@ -109,21 +111,22 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
            by_class=True, biased=True),
     Metric("f1", DETECTOR, "max", "harmonic mean of precision and recall", "answers", hub=("f1", "F1")),
     Metric("roc_auc", DETECTOR, "max", "probability that an anomaly scores higher than a normal sample",
-           "order", hub=("roc_auc", "ROC AUC"), main=True),
+           "order", hub=("roc_auc", "ROC AUC"), main=True, by_product=True),
     Metric("average_precision", DETECTOR, "max", "area under the precision-recall curve", "order", biased=True),
     Metric("precision", DETECTOR, "max", "share of the samples predicted as a class that belong to it",
            "answers", hub=("precision", "Precision")),
     Metric("recall", DETECTOR, "max", "share of the samples of a class that are predicted as it",
            "answers", hub=("recall", "Recall")),
-    Metric("false_alarm_rate", DETECTOR, "min", "share of normal samples that give an alarm", "answers"),
+    Metric("false_alarm_rate", DETECTOR, "min", "share of normal samples that give an alarm", "answers",
+           by_product=True),
     Metric("alarm_rate", DETECTOR, None, "share of unlabelled samples that give an alarm", "answers"),
     Metric("pseudo_roc_auc", DETECTOR, "max",
            "mean roc_auc of normal validation samples against kinds of anomalies that are made of them, or known ones",
            "order"),
-    Metric("pixel_roc_auc", DETECTOR, "max", "roc_auc over pixels", "order"),
+    Metric("pixel_roc_auc", DETECTOR, "max", "roc_auc over pixels", "order", by_product=True),
     Metric("per_region_overlap", DETECTOR, "max",
            "share of each anomalous region found, averaged over false-positive rates up to 0.3 (Bergmann et al. 2020)",
-           "order"),
+           "order", by_product=True),
     Metric("point_f1", DETECTOR, "max", "f1 by point of the series", "answers"),
     Metric("event_f1", DETECTOR, "max", "f1 by event: neighbouring points count as one", "answers"),
     Metric("event_precision", DETECTOR, "max", "share of alarms that touch an anomaly", "answers"),
@@ -235,6 +238,16 @@ def main_figure(names: Iterable[str]) -> str:
     """The one that stands for all, else the first; "" of none."""
     names = list(names)
     return next((name for name in names if (entry := metric(name)) and entry.main), names[0] if names else "")
+
+
+def product_figures(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The test metrics that a table of products shows, those of which a product has one.
+
+    Args:
+        rows: each with `test`: {metric: value}.
+    """
+    there = {name for row in rows for name in row["test"]}
+    return [entry.name for entry in BUILT_IN if entry.by_product and entry.name in there]
 
 
 def by_epoch(columns: Iterable[str]) -> list[str]:

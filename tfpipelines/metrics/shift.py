@@ -94,7 +94,7 @@ class ShiftTest:
         self.count += 1
         if self.shifted:
             return True
-        p_value = self._p_value(float(score), self._seen[group if group in self._seen else None])
+        p_value = self._p_value(float(score), group)
         bets = _bets(p_value)
         moved = (_reserve(number) - _reserve(number + 1)) / len(bets)
         self._capital = (self._capital + moved) * bets
@@ -119,8 +119,11 @@ class ShiftTest:
         sums = self._before[self._best] if self.shifted else self._sums
         return (_correlation(sums), int(sums[0])) if sums[0] >= _FEWEST else None
 
-    def _p_value(self, score: float, seen: array) -> float:
-        """The share of the scores seen so far that are as high, itself among them; puts it among them."""
+    def _p_value(self, score: float, group: str | None = None) -> float:
+        """The share of the scores so far, of a group that is known those of it, that are as high, itself among them;
+        puts it among them.
+        """
+        seen = self._seen[group if group in self._seen else None]
         first, end = bisect_left(seen, score), bisect_right(seen, score)
         above, ties = len(seen) - end, end - first + 1
         seen.insert(end, score)
