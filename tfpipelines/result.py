@@ -422,7 +422,8 @@ class Run(Result):
             if renew(self.folder, (THRESHOLD, THRESHOLD_BEFORE)):
                 findings.append(_SIGNATURE_LOST)
         vars(self).pop("_task", None)
-        told = {"sentence": threshold.sentence(), "findings": findings}
+        sentences = [one for one in (threshold.sentence(), threshold.group_sentence()) if one]
+        told = {"sentence": "\n".join(sentences), "findings": findings}
         return {"threshold": threshold.facts(), "before": before, **told}
 
     def draw_explanations(self, table: "pd.DataFrame", path: str | Path) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from .raw_inputs import is_missing
 from .source.table import clean_label
-from .table_files import cell_text
+from .table_cells import cell_text
 
 _IDENTIFIERS = ("id", "key", "uuid", "guid")  # usual names, the likeliest first; others end in _id
 

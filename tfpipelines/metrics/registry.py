@@ -121,7 +121,7 @@ BUILT_IN = (  # those of classifiers in the order in which they are shown
            by_product=True),
     Metric("alarm_rate", DETECTOR, None, "share of unlabelled samples that give an alarm", "answers"),
     Metric("pseudo_roc_auc", DETECTOR, "max",
-           "mean roc_auc of normal validation samples against kinds of anomalies that are made of them, or known ones",
+           "mean roc_auc of normal validation samples against kinds of synthetic anomalies made of them, or known ones",
            "order"),
     Metric("pixel_roc_auc", DETECTOR, "max", "roc_auc over pixels", "order", by_product=True),
     Metric("per_region_overlap", DETECTOR, "max",

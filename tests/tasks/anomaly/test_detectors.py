@@ -174,7 +174,7 @@ def test_the_best_of_made_anomalies_is_chosen_and_a_resumed_run_chooses_the_same
     assert [entry["name"] for entry in entries] == ["knn", "gaussian", "detector-blend"]
     assert entries[int(np.argmax(figures))]["chosen"] and whole.metrics["test"]["roc_auc"] > 0.97
     assert entries[2]["fields"] == {"knn": 0.5, "gaussian": 0.5}
-    told = "no known anomaly has chosen the network: pseudo_roc_auc is of anomalies that are "
+    told = "no known anomaly has chosen the network: pseudo_roc_auc is of synthetic anomalies, "
     told += "made of the 32 rows of the validation split (swapped, shifted, extreme, moved, scaled, noisy, mixed, flat)"
     assert told in whole.metrics["about"][-1] or told in whole.metrics["about"][-2]
     same = zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
@@ -224,5 +224,5 @@ def test_a_mean_of_detectors_is_predicted_explained_and_exported(monkeypatch):
 @pytest.mark.eager
 def test_a_table_without_variation_lets_nothing_choose():
     pd.DataFrame({"a": np.ones(120)}).to_csv("same.csv", index=False)
-    with pytest.raises(DataError, match="no anomalies can be made of these samples"):
+    with pytest.raises(DataError, match="no synthetic anomalies can be made of these samples"):
         run_of("auto", "same.csv", **{"model.candidates": ["pca", "knn"], "evaluation.false_alarm_rate": 0.3})

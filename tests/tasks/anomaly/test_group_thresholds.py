@@ -175,6 +175,7 @@ def test_new_data_are_evaluated_watched_and_recalibrated_by_group(machines, tmp_
     again = tfpipelines.load(copy)
     result = again.recalibrate(new)
     assert set(result["threshold"]["groups"]) == {"fine", "coarse", "other"} and tfpipelines.verify(copy).ok
+    assert "3 groups of machine have a threshold of their own" in result["sentence"]
     kept = tfpipelines.load(copy).predict(pd.DataFrame({"a": [0.0], "b": [0.0], "machine": ["other"]}))
     assert kept["threshold"][0] == result["threshold"]["groups"]["other"]["threshold"]
 

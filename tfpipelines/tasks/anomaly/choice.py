@@ -77,7 +77,7 @@ class ChosenDetection(Detection):
             if not self.asked.chooses:
                 return {}
             cause = (
-                "No detector can be chosen: no anomalies can be made of these samples, all of whose values are equal."
+                "No detector can be chosen: no synthetic anomalies can be made of these samples, which are all equal."
             )
             raise DataError(cause, "Give data that vary, or name one network with model.name.")
         normal, made = self._tried(artifact.model)
@@ -128,7 +128,7 @@ class ChosenDetection(Detection):
     def _chosen_by(self) -> str:
         """By what anomalies the network has been chosen."""
         kinds = ", ".join(self._made)
-        made = f"anomalies that are made of the {counted(len(self._untouched), self.unit)} of the validation split"
+        made = f"synthetic anomalies, made of the {counted(len(self._untouched), self.unit)} of the validation split"
         if _KNOWN not in self._made:
             return f"no known anomaly has chosen the network: {PSEUDO} is of {made} ({kinds})"
         own = f"the {counted(self._known_odd[1], 'anomaly', 'anomalies')} of the validation split"
