@@ -231,6 +231,7 @@ def test_series_have_thresholds_of_their_own(tmp_path):
     assert set(followed["group"]) == {"north", "south"} and followed["threshold"].nunique() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_images_have_thresholds_by_a_column_of_their_table(tmp_path):
     rng, rows = np.random.default_rng(0), []
