@@ -53,7 +53,7 @@ def distances_of(network, images=TEST):
 def test_a_memory_is_the_distance_to_the_nearest_features_it_keeps(backbone, normals):
     network, _ = network_of("memory", backbone, normals, places=40)
     train, test = (features_of(backbone, images, strides=(4, 8)) for images in (TRAIN, TEST))
-    kept = fit_memory(train, 0, 0.1, 40)
+    kept = fit_memory([train[:7], train[7:]], 0, len(train), 0.1, 40)
     assert len(kept.rows) == 40 == networks.places_kept(network)
     scaled = ((test - kept.center) / kept.spread).reshape(-1, test.shape[-1])
     expected, _ = NearestNeighbors(n_neighbors=1).fit(kept.rows).kneighbors(scaled)

@@ -26,6 +26,7 @@ from .image_arrays import pixels as pixels
 from .image_inputs import decoded as decoded
 from .image_inputs import raw_images as raw_images
 from .image_samples import ImageSamples as ImageSamples
+from .image_samples import Scan as Scan
 from .image_samples import decode_images as decode_images
 from .image_samples import read_labelled_images as read_labelled_images
 from .image_samples import scan_images as scan_images

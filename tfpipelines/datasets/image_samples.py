@@ -54,17 +54,29 @@ class Scan:
     bad: dict[int, str]
 
     @property
+    def median_size(self) -> tuple[int, int] | None:
+        """Medians of height and width; None if no image can be read."""
+        if self.table.array is not None:
+            return self.table.array.shape[1], self.table.array.shape[2]
+        sizes = [(header.height, header.width) for header in self.good]
+        return tuple(np.median(sizes, 0).astype(int).tolist()) if sizes else None
+
+    @property
     def good(self) -> list[Header]:
         """The headers there are."""
         return [header for header in self.headers if header is not None]
 
-    def shape(self, data: PixelData) -> tuple[tuple[int, int], int] | None:
-        """(height, width) and channels of the images as the network is to see them; None if none can be read."""
+    def shape(self, data: PixelData, largest: int = 128) -> tuple[tuple[int, int], int] | None:
+        """(height, width) and channels of the images as the network is to see them; None if none can be read.
+
+        Args:
+            largest: side in pixels that `data.size=auto` gives at most.
+        """
         size, channels, array = data.size, data.channels, self.table.array
         if array is None and not self.good:
             return None
         if size == "auto":
-            size = common_size(self.good) if array is None else (array.shape[1], array.shape[2])
+            size = common_size(self.good, largest) if array is None else (array.shape[1], array.shape[2])
         if channels == "auto":
             channels = (1 if all(header.grey for header in self.good) else 3) if array is None else array.shape[3]
         return (size, size) if isinstance(size, int) else (size[0], size[1]), channels

@@ -3,6 +3,8 @@ from .building import probe as probe
 from .building import user_errors as user_errors
 from .image_autoencoders.memory import places_kept as places_kept
 from .normal_images import NormalImages as NormalImages
+from .normal_images import distances_part as distances_part
+from .normal_images import statistics as statistics
 from .normals import Normals as Normals
 from .normals import rows_within as rows_within
 from .reconstruction import reconstruction_loss as reconstruction_loss

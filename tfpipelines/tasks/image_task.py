@@ -74,9 +74,13 @@ class Pixels(Sampled):
         scan = datasets.scan_images(self._list(data, findings, splitting), data)
         if splitting:
             self.range = datasets.choose_range(scan.table, scan.headers, data, findings)
-        seen = scan.shape(data)
+        seen = self._seen(scan, data) if splitting else scan.shape(data)
         self.preprocessor = self._preprocessor_for(*seen) if seen else None
         return datasets.decode_images(scan, self.preprocessor, data, findings)
+
+    def _seen(self, scan: "datasets.Scan", data: Any) -> tuple[tuple[int, int], int] | None:
+        """Size and channels of what the network is to see of the run's own data."""
+        return scan.shape(data)
 
     @property
     def _pixel_data(self) -> "_PixelData":

@@ -89,7 +89,12 @@ def test_a_share_of_normal_images_has_a_pixel_above_the_limit(tmp_path):
 
 
 def test_what_is_not_found_may_be_too_small():
-    assert why_missed(0.9, 0.004, 64) == []
+    assert why_missed(0.9, 0.004, 64, 1024, True) == []
     told = "most anomalies are not found: half of them cover at most 0.4 % of an image of 64 pixels; try data.size=128"
-    assert why_missed(0.6, 0.004, 64) == [told]
-    assert "data.size" not in why_missed(0.6, 0.004, 256)[0] and "data.size" not in why_missed(0.6, 0.2, 64)[0]
+    assert why_missed(0.6, 0.004, 64, 1024, True) == why_missed(0.6, 0.004, 64, None, False) == [told]
+    (tiled,) = why_missed(0.6, 0.004, 256, 1024, True)
+    assert tiled.endswith("an image of 256 pixels, and the images have 1024; try data.size=auto data.tiles=4")
+    other = "; try another detector (model.name) or backbone (model.backbone)"
+    for case in ((64, 64, True), (256, 1024, False), (256, 300, True), (256, None, True), (1024, 1024, True)):
+        assert why_missed(0.6, 0.004, *case)[0].endswith(other)  # there is no more to see, or no way to see it
+    assert why_missed(0.6, 0.2, 64, 1024, True)[0].endswith(other)  # they are not small

@@ -3,8 +3,11 @@ from .blocks import layer_blocks as layer_blocks
 from .deep_features import classifier_features as classifier_features
 from .deep_features import feature_extractor as feature_extractor
 from .deep_features import feature_network as feature_network
+from .deep_features import looks_at_places as looks_at_places
+from .deep_features import part_behind_features as part_behind_features
 from .deep_features import pooled_features as pooled_features
 from .deep_features import reconstructing_part as reconstructing_part
+from .deep_features import told_of_features as told_of_features
 from .efficientnet_lite import SMALLEST as SMALLEST
 from .finetuned import backbone_of as backbone_of
 from .finetuned import features_model as features_model
@@ -21,3 +24,5 @@ from .loading import load_backbone as load_backbone
 from .loading import weights_hash as weights_hash
 from .sentences import SentenceEncoder as SentenceEncoder
 from .sentences import load_sentence_encoder as load_sentence_encoder
+from .tiles import PLACE as PLACE
+from .tiles import Tiles as Tiles

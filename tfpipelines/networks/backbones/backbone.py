@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 
 from .scaling import SCALINGS, Scaling, Unsaid
+from .tiles import Tiles
 
 _NO_NETWORK = (
     *("Name or service not known", "Failed to resolve", "Temporary failure in name resolution", "Max retries exceeded"),
@@ -24,6 +25,7 @@ class Backbone(NamedTuple):
         name: in words.
         max_length: most tokens of a text; None without a bound, and for images.
         unsaid: what there is to tell the scaling by, if it is assumed alone; None if it is known.
+        tiles: of larger images, of which it sees one at a time; None: it sees images as a whole.
     """
 
     model: keras.Model
@@ -31,6 +33,7 @@ class Backbone(NamedTuple):
     name: str
     max_length: int | None = None
     unsaid: Unsaid | None = None
+    tiles: Tiles | None = None
 
     @property
     def input_size(self) -> tuple[int, int] | None:

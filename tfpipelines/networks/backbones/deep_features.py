@@ -14,7 +14,7 @@ from ...models.loading import network_of
 from ..reconstruction import Reconstructor
 from .backbone import Backbone
 from .efficientnet_lite import SMALLEST
-from .finetuned import InferenceMode, scale
+from .finetuned import InferenceMode, backbone_of, scale
 from .loading import load_backbone
 
 FEATURES = "features"  # name of the layer that gives the features to be reconstructed
@@ -39,7 +39,7 @@ def place_features(
     Args:
         input_shape: of the images (height, width, channels), as the backbone takes them.
         layers: of the backbone; auto: see `default_layers`.
-        grid: places of the longer side; auto: one for every 8 pixels.
+        grid: places of the longer side; auto: one for every 8 pixels. Maps of tiles are joined first.
         neighbours: see `join_maps`.
         strides: that `auto` layers are of.
         for_training: whether the network is to be trained, else it is made of layers that plain Keras can load.
@@ -50,14 +50,23 @@ def place_features(
     Raises:
         ConfigError: if the backbone has no such layers.
     """
-    inputs = keras.Input(input_shape, name="levels")
-    names = default_layers(backbone, input_shape, strides) if layers == "auto" else layers
+    inputs = x = keras.Input(input_shape, name="levels")
+    tiles, shape = backbone.tiles, input_shape
+    if tiles is not None:
+        x, shape = tiles.cut(inputs), (*tiles.tile, input_shape[-1])
+    names = default_layers(backbone, shape, strides) if layers == "auto" else layers
     maps = backbone_maps(backbone, names)
     maps.trainable = False
-    outputs = (InferenceMode(maps) if for_training else maps)(scale(inputs, backbone.scaling))
+    outputs = (InferenceMode(maps) if for_training else maps)(scale(x, backbone.scaling))
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    places = -(-max(input_shape[:2]) // GRID) if grid == "auto" else grid
-    joined = join_maps(outputs, input_shape, places, neighbours)  # (B, rows, columns, D)
+    fine = -(-max(shape[:2]) // GRID)
+    places = fine if grid == "auto" or tiles is not None else grid
+    joined = join_maps(outputs, shape, places, neighbours)  # (B, rows, columns, D)
+    if tiles is not None:
+        joined = tiles.join(joined)
+        if grid != "auto":
+            rows, columns = (max(1, round(grid * side / max(input_shape[:2]))) for side in input_shape[:2])
+            joined = on_grid(joined, (rows, columns), "grid")
     return inputs, keras.layers.Identity(name=FEATURES)(joined)
 
 
@@ -134,6 +143,25 @@ def default_layers(
 def feature_network(network: keras.Model) -> keras.Model:
     """The part of a feature autoencoder that stands still: levels -> features."""
     return keras.Model(network.input, network.get_layer(FEATURES).output, name="features_model")
+
+
+def looks_at_places(network: keras.Model) -> bool:
+    """Whether a network is made of `place_features`."""
+    return any(layer.name == FEATURES for layer in network.layers)
+
+
+def told_of_features(network: keras.Model) -> tuple:
+    """What tells the features of such networks with one backbone apart, besides the fields of `model`: its layers, and
+    shape and dtype of the features.
+    """
+    features = network.get_layer(FEATURES).output
+    layers = tuple(output._keras_history.operation.name for output in backbone_of(network).outputs)
+    return layers, tuple(features.shape[1:]), features.dtype
+
+
+def part_behind_features(network: keras.Model) -> keras.Model:
+    """The part of such a network behind the features: features -> its outputs. It shares its layers."""
+    return keras.Model(network.get_layer(FEATURES).output, network.output, name=network.name)
 
 
 def reconstructing_part(network: keras.Model) -> Reconstructor:

@@ -1,5 +1,6 @@
 """Distance to the nearest features of training images."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import keras
@@ -10,7 +11,7 @@ from tfpipelines.core.config.section import AutoCount, AutoNames, Count, Share
 from tfpipelines.networks.backbones.deep_features import place_features
 from tfpipelines.networks.backbones.loading import Backbone
 from tfpipelines.networks.constants import Constants, product
-from tfpipelines.networks.normal_images import NormalImages, place_detector
+from tfpipelines.networks.normal_images import NormalImages, Statistics, place_detector
 
 _STRIDES = (4, 8)  # of the layers that `auto` stands for
 _MORE = 8  # candidates beside the nearest one
@@ -68,8 +69,9 @@ def memory(
     )
     of_features = {"of_layers": layers, "of_grid": grid, "of_neighbours": neighbours}
     extractor = keras.Model(inputs, features)
-    kept = normals.fitted(fit_memory, extractor, seed, share=share, places=places, **of_features)
-    constants, ops = Constants(inputs), keras.ops
+    blocks = lambda: normals.blocks(extractor)
+    kept = normals.fitted(fit_memory, blocks, seed, images=normals.count, share=share, places=places, **of_features)
+    constants, ops = Constants(features), keras.ops
     scaled = (features - constants.array(kept.center, "center")) / constants.array(kept.spread, "spread")
     x = ops.reshape(scaled, (-1, features.shape[-1]))  # (batch * places, channels)
     # As in `knn`: products only say which rows are near, and their distances are computed again.
@@ -83,17 +85,33 @@ def memory(
     return place_detector(inputs, distances, "memory", for_training)
 
 
-def fit_memory(features: np.ndarray, seed: int | None, share: float, places: int) -> Memory:
-    """What is kept of features, float32 (images, rows, columns, channels); other arguments as in `memory`."""
-    rows = features.reshape(-1, features.shape[-1])
-    center = rows.mean(0, dtype=np.float64).astype(np.float32)
-    spread = rows.std(0, dtype=np.float64).astype(np.float32)
-    spread = np.where(spread > 0, spread, np.float32(1.0))
-    count = max(1, min(places, round(share * len(rows))))
+def fit_memory(blocks: Iterable[np.ndarray], seed: int | None, images: int, share: float, places: int) -> Memory:
+    """What is kept of features.
+
+    Args:
+        blocks: of the features, float32 (some images, rows, columns, channels) each. Only places that are drawn from
+            them are held.
+        images: how many there are in all.
+        seed, share, places: as in `memory`.
+    """
+    told, first = Statistics(), 0
+    parts: list[np.ndarray] = []
     generator = np.random.default_rng([seed or 0, 11])
-    if len(rows) > _MOST:
-        rows = rows[np.sort(generator.choice(len(rows), _MOST, replace=False))]
-    rows = (rows - center) / spread
+    for block in blocks:
+        rows = block.reshape(-1, block.shape[-1])
+        if not parts:
+            total = images * (len(rows) // len(block))
+            drawn = np.arange(total)
+            if total > _MOST:
+                drawn = np.sort(generator.choice(total, _MOST, replace=False))
+        told.add(rows)
+        here = drawn[np.searchsorted(drawn, first) : np.searchsorted(drawn, first + len(rows))]
+        parts.append(rows[here - first])
+        first += len(rows)
+    center, spread = told.mean.astype(np.float32), told.deviation.astype(np.float32)
+    spread = np.where(spread > 0, spread, np.float32(1.0))
+    count = max(1, min(places, round(share * total)))
+    rows = (np.concatenate(parts) - center) / spread
     return Memory(center, spread, rows[coreset(rows, count, generator)])
 
 

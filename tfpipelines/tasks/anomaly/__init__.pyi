@@ -13,6 +13,8 @@ from .combining import mean_wins as mean_wins
 from .features import feature_groups as feature_groups
 from .features import feature_names as feature_names
 from .features import weighed as weighed
+from .known_features import KnownFeatures as KnownFeatures
+from .known_features import Places as Places
 from .made_anomalies import Features as Features
 from .made_anomalies import made_anomalies as made_anomalies
 from .made_images import made_images as made_images

@@ -3,8 +3,8 @@ normal samples.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,6 +21,7 @@ from .base import Detection
 
 _FEW = 20  # samples, normal or known as anomalies, up to which chance may choose
 _KNOWN = "known"  # kind of anomalies that are not made
+_SCORED = 16  # detectors whose scores are kept
 
 
 class ChosenDetection(Detection):
@@ -47,8 +48,8 @@ class ChosenDetection(Detection):
         """What a model contains of the training samples, as a sentence; "" if nothing."""
 
     @abstractmethod
-    def _usual_distances(self, chosen: "Sequence[anomaly.Scored]") -> list[float]:
-        """By what the maps of detectors are divided, see `combined`."""
+    def _usual_distance(self, network, settings, model) -> float:
+        """By what the map of a detector is divided, see `combined`; arguments as of `_tried`."""
 
     @cached_property
     def _made(self) -> dict[str, np.ndarray]:
@@ -60,7 +61,7 @@ class ChosenDetection(Detection):
         return known if known and count >= self._enough else known | self._of_validation()
 
     def check(self, findings, fold: int | None = None) -> Self:
-        for name in ("_made", "_untouched"):  # of other samples
+        for name in ("_made", "_untouched", "_scored"):  # of other samples
             self.__dict__.pop(name, None)
         return super().check(findings, fold)
 
@@ -80,29 +81,59 @@ class ChosenDetection(Detection):
                 "No detector can be chosen: no synthetic anomalies can be made of these samples, which are all equal."
             )
             raise DataError(cause, "Give data that vary, or name one network with model.name.")
-        normal, made = self._tried(artifact.model)
+        normal, made = self._tried(artifact.network, self.pipeline.model, artifact.model)
         return {PSEUDO: metrics.mean_roc_auc(normal, made)}
 
-    def _tried(self, model) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Scores of normal validation samples, and of each kind of anomaly: float64 (samples,)."""
-        each = [self._untouched, *self._made.values()]
-        told = self._part(model, "score").predict(np.concatenate(each), batch_size=self._inference_batch, verbose=0)
-        scores = np.split(metrics.finite(told), np.cumsum([len(part) for part in each])[:-1])
+    @property
+    def _all_tried(self) -> np.ndarray:
+        """`_untouched`, and then the anomalies of each kind: (samples, ...)."""
+        return np.concatenate([self._untouched, *self._made.values()])
+
+    @cached_property
+    def _scored(self) -> dict[str, np.ndarray]:
+        """The scores of all samples that detectors are tried on, by what tells a detector; the last ones."""
+        return {}
+
+    def _tried(self, network, settings, model) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Scores of normal validation samples, and of each kind of anomaly: float64 (samples,). They are kept, since a
+        candidate is tried by itself, as a part of a mean, and once it has been chosen.
+
+        Args:
+            network: of a detector.
+            settings: the section of that network.
+            model: of its artifact.
+        """
+        weights = sha256(b"".join(value.tobytes() for value in network.get_weights())).hexdigest()
+        key = f"{anomaly.BLEND if network.name == anomaly.BLEND else settings!r} {weights}"
+        if key not in self._scored:
+            part, samples = self._trying(network, settings, model, self._all_tried)
+            told = self._part(part, "score").predict(samples, batch_size=self._inference_batch, verbose=0)
+            self._scored[key] = metrics.finite(told)
+            while len(self._scored) > _SCORED:
+                del self._scored[next(iter(self._scored))]
+        counts = [len(self._untouched), *map(len, self._made.values())]
+        scores = np.split(self._scored[key], np.cumsum(counts)[:-1])
         return scores[0], scores[1:]
+
+    def _trying(self, network, settings, model, samples: np.ndarray) -> tuple[Any, np.ndarray]:
+        """A model that says what `model` says, and what it takes of samples that detectors are tried on; arguments as
+        of `_tried`.
+        """
+        return model, samples
 
     def combine(self, trained: list[Trained]) -> Combination | None:
         ready = anomaly.NumbersPreprocessor(self.preprocessor.shape)  # the mean gets what has been preprocessed
         wrap = lambda one: anomaly.DetectorArtifact(ready, one.network, {}, one.pipeline.model).model
         with self.timed("blend"):
-            whole = [(one.label, wrap(one)) for one in trained]
-            tried = [anomaly.Scored(label, model, *self._tried(model)) for label, model in whole]
+            about = {one.label: (one.network, one.pipeline.model, wrap(one)) for one in trained}
+            tried = [anomaly.Scored(label, known[2], *self._tried(*known)) for label, known in about.items()]
             chosen = anomaly.best_of(tried, metrics.mean_roc_auc)
             if not chosen:
                 return None
             if self._few and not anomaly.mean_wins(chosen, tried, self.pipeline.seed):
                 return None
             share = round(1 / len(chosen), 4)
-            network = anomaly.combined(chosen, self._usual_distances(chosen))
+            network = anomaly.combined(chosen, [self._usual_distance(*about[one.label]) for one in chosen])
             return Combination(network, {one.label: share for one in chosen})
 
     @property

@@ -17,6 +17,9 @@ PSEUDO = "pseudo_roc_auc"  # the metric by which detectors are chosen where no a
 Scaling = Literal["standard", "robust", "auto", "none"]
 _LENGTH = r"^(\d*[1-9]\d*(\.\d+)?|\d+\.\d*[1-9]\d*)\s*(ms|s|min|h|d)$"  # none is 0
 _Step = Annotated[Auto | Positive | Annotated[str, Field(pattern=_LENGTH)], LEFT_TO_RIGHT]
+_Side = Annotated[int, Field(ge=4)]
+_Size = Annotated[Auto | _Side | tuple[_Side, _Side], LEFT_TO_RIGHT]
+_Tiles = Annotated[int, Field(ge=1, le=8)]
 _Layout = Annotated[Auto | Literal["classes", "splits", "flat"], LEFT_TO_RIGHT]
 
 
@@ -48,6 +51,17 @@ class NormalData(GroupedData):
 class AnomalyImageData(PixelData, NormalData):
     """Images, most of them or all of them normal."""
 
+    size: _Size = field(
+        "auto",
+        "side in pixels, or [height, width]; auto: as they are up to 256 (autoencoders of pixels: 128), else the "
+        "median side, at most that; with data.tiles at most as many times 256",
+    )
+    tiles: Annotated[Auto | Literal["none"] | _Tiles | tuple[_Tiles, _Tiles], LEFT_TO_RIGHT] = field(
+        "none",
+        "how many overlapping tiles along each side, or [rows, columns], a backbone sees of an image of data.size; its "
+        "features of them make one map; auto: of about 256 pixels, at most 4 along a side. n tiles along each side are "
+        "n x n times the work",
+    )
     layout: Annotated[_Layout, Role.READING, Role.ANEW] = fixed(
         "auto",
         "folders: whether the first level names labels, splits (as MVTec has it: train/good, test/DEFECT) or nothing",

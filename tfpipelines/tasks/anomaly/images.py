@@ -20,15 +20,17 @@ from tfpipelines.tasks import anomaly
 from tfpipelines.tasks.anomaly.config import AnomalyImageData, AnomalyPipeline
 
 from ..base import Products
-from ..image_task import Pixels, explained
+from ..fitting import FittedPhase, fitted_phases
+from ..image_task import explained
 from ..trainable import Phase
 from .choice import ChosenDetection
+from .image_sizes import SizedImages
 
 _TRIED = 64  # normal validation images at most that a detector is tried on
 _MOST_KNOWN = 200  # anomalies of a given validation split that choose a detector
 _SHOWN = 12
-_MOST_FEATURES = 2**31  # bytes of features that are kept
 _STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
+_LARGE = 256**2  # pixels of images of which fewer pass at once
 _MOST_PIXELS = 2 * 10**7  # whose distances are ranked
 
 
@@ -38,8 +40,8 @@ class FeaturePhase(Phase):
     task: "ImageAnomalies"
     name, quick = "reconstruction", True
 
-    def __init__(self, task: "ImageAnomalies", network, features: np.ndarray, rows: np.ndarray):
-        super().__init__(task, backbones.reconstructing_part(network))
+    def __init__(self, task: "ImageAnomalies", part, features: np.ndarray, rows: np.ndarray):
+        super().__init__(task, part)
         self.store = datasets.FeatureStore(features)
         split = task.samples.frame["split"].loc[rows].to_numpy()
         self.train, self.held_out = (np.flatnonzero(split == name) for name in ("train", "validation"))
@@ -49,6 +51,12 @@ class FeaturePhase(Phase):
 
     def validation_batches(self):
         return datasets.evaluation_batches(self.store, self.held_out, None, batch_size=self.settings.batch_size)
+
+
+class FittedFeaturePhase(FeaturePhase, FittedPhase):
+    """Measures by the same features what has been fitted to them."""
+
+    name = ""
 
 
 class ImageAnomaliesPipeline(AnomalyPipeline):
@@ -73,7 +81,7 @@ class ImageAnomaliesPipeline(AnomalyPipeline):
         return self
 
 
-class ImageAnomalies(Pixels, ChosenDetection):
+class ImageAnomalies(SizedImages, ChosenDetection):
     """The task `anomaly`."""
 
     schema = ImageAnomaliesPipeline
@@ -84,6 +92,7 @@ class ImageAnomalies(Pixels, ChosenDetection):
     _known_images: np.ndarray | None = None  # these, uint8 (images, height, width, channels)
     _covered: float | None = None  # of an image by an anomaly with a mask, a share: the median of the test
     _known: "tuple[Any, networks.NormalImages] | None" = None  # samples, and what detectors are fitted to
+    _answered: tuple[Any, Any, np.ndarray, dict[str, np.ndarray]] = None, None, np.zeros(0, np.int64), {}
 
     @cached_property
     def source(self) -> "config.BackboneSource | None":
@@ -92,6 +101,7 @@ class ImageAnomalies(Pixels, ChosenDetection):
         return None if backbone is None else config.backbone_source(backbone)
 
     def preflight(self) -> list[str]:
+        self._require_known_tiles()
         if self.source is None:
             networks.probe(self.pipeline.model, self._sample_shapes())
             return []
@@ -132,16 +142,23 @@ class ImageAnomalies(Pixels, ChosenDetection):
     def _input_fields(self) -> dict[str, Any]:
         if self.source is None:
             return {}
-        return {"channels": 3} if self.source.known else self._fields_of(self._load_backbone())
+        fields: dict[str, Any] = {"channels": 3} if self.source.known else self._fields_of(self._load_backbone())
+        if self._asks_tiles:  # it is that of a tile
+            self._takes = fields.pop("size", None)
+        return fields
 
     def check(self, findings, fold: int | None = None):
+        self._features_of_all.clear()  # of other samples
         super().check(findings, fold)
         if self.source is not None and self.source.kind == "file" and "anomalous" in self.samples.frame:
             self._find_scaling(self._load_backbone(), findings)
+        if self.preprocessor is not None:
+            self._tell_cost(len(self.asked.candidates()) if self.asked.chooses else 1, findings)
         return self
 
     def describe(self, findings) -> dict[str, Any]:
-        return super().describe(findings) | ({} if self.scaling is None else {"scaling": self.scaling})
+        facts = self._size_facts | ({} if self.scaling is None else {"scaling": self.scaling})
+        return super().describe(findings) | facts
 
     def training_batches(self, first_step: int, last_step: int):
         steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
@@ -160,29 +177,61 @@ class ImageAnomalies(Pixels, ChosenDetection):
         """What fitted detectors are fitted to; the same object, with what has been fitted, for the same samples."""
         if self._known is None or self._known[0] is not self.samples:
             rows = self.samples.rows("train")
-            self._known = self.samples, networks.NormalImages(len(rows), lambda some: self._batches(rows[some]))
+            kept = lambda extractor: self._known_features(extractor, "train")
+            self._known = self.samples, networks.NormalImages(len(rows), lambda some: self._batches(rows[some]), kept)
         return self._known[1]
 
+    def _known_features(self, extractor, *splits: str) -> np.ndarray | None:
+        """Features of the training images, or those of the validation split behind them; None if they are too many."""
+        rows = self._rows_of_training
+        with self.timed("features"):
+            features = self._kept_features(
+                extractor, self.pipeline.model, "rows", len(rows), lambda: self._batches(rows)
+            )
+        return features if features is None or "validation" in splits else features[: len(self.samples.rows("train"))]
+
+    @property
+    def _rows_of_training(self) -> np.ndarray:
+        return np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
+
+    def _kept_features(
+        self, extractor, settings, name: str, count: int, batches: Callable[[], Any]
+    ) -> np.ndarray | None:
+        told = settings.neighbours, backbones.told_of_features(extractor)
+        return self._features_of_all.get(extractor, told, name, count, batches)
+
+    @cached_property
+    def _features_of_all(self) -> "anomaly.KnownFeatures":
+        return anomaly.KnownFeatures()
+
     def phases(self, network, note: Callable[[str], None]) -> Iterator[Phase]:
-        if self.source is None or self._fits:
+        if self.source is None:
             yield from super().phases(network, note)
             return
-        rows = np.concatenate([self.samples.rows("train"), self.samples.rows("validation")])
+        if self._fits:
+            yield from fitted_phases(self._measuring_phase(network))
+            return
+        rows, train = self._rows_of_training, self.samples.rows("train")
         extractor = backbones.feature_network(network)
-        shape = extractor.output.shape[1:]
-        # The choice must be the same when the run is resumed, so it does not hang on the memory that is free.
-        if self._augmentation.active or 4 * len(rows) * math.prod(shape) > _MOST_FEATURES:
-            train = self.samples.rows("train")
+        features = None if self._augmentation.active else self._known_features(extractor, "train", "validation")
+        if features is None:
             some = np.sort(np.random.default_rng([self.pipeline.seed, 4]).permutation(train)[:_STATISTICS])
             self._standardize(network, extractor.predict(self._batches(some), verbose=0))
             yield Phase(self, network)
             return
-        with self.timed("features"):
-            features = extractor.predict(self._batches(rows), verbose=0).astype(np.float32)
         what = f"features of {counted(len(rows), 'image')} by the frozen backbone"
-        note(f"{what}: {self.times['features']:.1f} s, {' x '.join(map(str, shape))} each")
-        self._standardize(network, features[: len(self.samples.rows("train"))])
-        yield FeaturePhase(self, network, features, rows)
+        note(f"{what}: {self.times['features']:.1f} s, {' x '.join(map(str, features.shape[1:]))} each")
+        self._standardize(network, features[: len(train)])
+        yield FeaturePhase(self, backbones.reconstructing_part(network), features, rows)
+
+    def _measuring_phase(self, network) -> FittedPhase:
+        """Of a fitted detector, by its features where they are known."""
+        features = None
+        if not self._augmentation.active and backbones.looks_at_places(network):
+            features = self._known_features(backbones.feature_network(network), "train", "validation")
+        if features is None:
+            return FittedPhase(self, network)
+        return FittedFeaturePhase(self, networks.distances_part(network), features, self._rows_of_training)
 
     def _moving(self, network) -> tuple:
         if self.source is None:
@@ -190,8 +239,15 @@ class ImageAnomalies(Pixels, ChosenDetection):
         return backbones.reconstructing_part(network), backbones.feature_network(network)
 
     def _standardize(self, network, features: np.ndarray) -> None:
-        axes = (0, 1, 2)
-        networks.set_statistics(network, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
+        told = networks.statistics(features)
+        networks.set_statistics(network, told.mean, told.deviation)
+
+    @property
+    def _inference_batch(self) -> int:
+        # Of large images a memory compares more places with each other than fit, and a backbone's maps are as large.
+        most = super()._inference_batch
+        pixels = math.prod(self.preprocessor.size)
+        return most if pixels <= _LARGE or self.source is None else max(1, 20 * _LARGE // pixels)
 
     # --- a choice among candidates
     @cached_property
@@ -207,12 +263,22 @@ class ImageAnomalies(Pixels, ChosenDetection):
     def _of_validation(self) -> dict[str, np.ndarray]:
         return anomaly.made_images(self._untouched, self.pipeline.seed)
 
-    def _usual_distances(self, chosen) -> list[float]:
+    def _usual_distance(self, network, settings, model) -> float:
         """The median distance of a place in normal images: maps of different sizes and units can be added then."""
-        maps = lambda one: self._part(one.model, "map").predict(
-            self._untouched, batch_size=self._inference_batch, verbose=0
-        )
-        return [float(np.median(maps(one))) for one in chosen]
+        # Of what has been tried, where its features are known: they are those of all.
+        part, samples = self._trying(network, settings, model, self._all_tried)
+        some = samples[: len(self._untouched)]
+        return float(np.median(self._part(part, "map").predict(some, batch_size=self._inference_batch, verbose=0)))
+
+    def _trying(self, network, settings, model, samples: np.ndarray) -> tuple[Any, np.ndarray]:
+        if not backbones.looks_at_places(network):
+            return model, samples
+        extractor = backbones.feature_network(network)
+        features = self._kept_features(extractor, settings, "tried", len(samples), lambda: samples)
+        if features is None:
+            return model, samples
+        places = anomaly.Places(self.preprocessor.shape, features.shape[1:])
+        return anomaly.DetectorArtifact(places, backbones.part_behind_features(network), {}, settings).model, features
 
     def _contained(self, artifact) -> str:
         if not (kept := networks.places_kept(artifact.model)):
@@ -261,6 +327,34 @@ class ImageAnomalies(Pixels, ChosenDetection):
         original = anomaly.Original(self.preprocessor.size, size, self.pipeline.data.resize)
         return [original.told(region) for region in regions]
 
+    def _calibrate(self, artifact, folder):
+        self._features_of_all.clear()  # the detector is chosen
+        return super()._calibrate(artifact, folder)
+
+    def _answers(self, model, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores and maps of rows, at most as many as `_in_chunks` gives: by one function, which is traced once, and
+        once for the same rows.
+        """
+        samples, of, known, answer = self._answered
+        if of is not model or samples is not self.samples or not np.isin(rows, known).all():
+            known, answer = rows, self._part(model, "score", "map").predict(self._batches(rows), verbose=0)
+            self._answered = self.samples, model, known, answer
+        place = {row: number for number, row in enumerate(known.tolist())}
+        some = [place[row] for row in rows.tolist()]
+        return {name: values[some] for name, values in answer.items()}
+
+    def _in_chunks(self, rows: np.ndarray) -> list[np.ndarray]:
+        most = max(1, _MOST_PIXELS // math.prod(self.preprocessor.size))
+        return [rows[start : start + most] for start in range(0, len(rows), most)]
+
+    def _scores(self, model, rows: np.ndarray) -> np.ndarray:
+        scores = [self._answers(model, some)["score"] for some in self._in_chunks(rows)]
+        return metrics.finite(np.concatenate(scores)) if scores else np.zeros(0)
+
+    def _maps(self, model, rows: np.ndarray) -> np.ndarray:
+        none = np.zeros((0, *self.preprocessor.size), np.float32)
+        return np.concatenate([none, *(self._answers(model, some)["map"] for some in self._in_chunks(rows))])
+
     def _know_places(self, threshold, maps: np.ndarray, rate: float) -> None:
         super()._know_places(threshold, maps, rate)
         threshold.pixel = metrics.pixel_threshold(maps, rate)
@@ -273,6 +367,15 @@ class ImageAnomalies(Pixels, ChosenDetection):
             "grey; the brighter a place, the farther it is from normal. Dark places look like those of normal images."
         )
         self._draw_heat(path, "Where the pictures differ from what is normal", note, table, rows, told)
+
+    def _evaluate_rows(self, model, threshold, rows, folder, plots, known=None) -> dict[str, Any]:
+        self._covered = None
+        figures = super()._evaluate_rows(model, threshold, rows, folder, plots, known)
+        if self._covered is not None and "roc_auc" in figures["test"]:
+            sides = max(self.preprocessor.size), None if self._original is None else max(self._original)
+            able = self.source is not None and self._takes is None
+            figures["about"] += anomaly.why_missed(figures["test"]["roc_auc"], self._covered, *sides, able)
+        return figures
 
     def _more(self, model, threshold, rows: np.ndarray, scores: np.ndarray, plots: Path | None) -> dict[str, float]:
         frame = self.samples.frame.loc[rows]
@@ -310,7 +413,8 @@ class ImageAnomalies(Pixels, ChosenDetection):
         worst = np.flatnonzero(wrong)[np.argsort(-np.abs(scores[wrong] - limits[wrong]))][: _SHOWN // 2]
         order = dict.fromkeys([*worst.tolist(), *in_turn["place"].tolist()])
         shown = np.array(list(order)[:_SHOWN], np.int64)
-        answer = model.predict(self._batches(rows[shown]), verbose=0)
+        whole = "reconstruction" in model.output
+        answer = model.predict(self._batches(rows[shown]), verbose=0) if whole else self._answers(model, rows[shown])
         verdicts = np.where(alarms[shown], metrics.ANOMALY, metrics.NORMAL).tolist()
         entries = [
             {"item": item, "label": label, "score": score, "verdict": verdict}
@@ -338,8 +442,10 @@ class ImageAnomalies(Pixels, ChosenDetection):
         size = self._asked_size if self.preprocessor is None else self.preprocessor.size
         assert self.source is not None
         model = self.pipeline.model
-        backbone = backbones.load_backbone(self.source, model.weights, model.scaling, size, self.pipeline.seed)
-        return backbone.scaled_as(self.scaling)
+        tiles = self._tiles
+        seen = size if tiles is None else tiles.tile
+        backbone = backbones.load_backbone(self.source, model.weights, model.scaling, seen, self.pipeline.seed)
+        return backbone.scaled_as(self.scaling)._replace(tiles=tiles)
 
     def _preprocessor_for(self, size: tuple[int, int], channels: int) -> "models.ImagePreprocessor":
         if self.source is not None and self.source.kind == "bundled":

@@ -187,12 +187,11 @@ class NumberDetection(ChosenDetection):
         return results
 
     # --- a choice among candidates
-    def _usual_distances(self, chosen) -> list[float]:
+    def _usual_distance(self, network, settings, model) -> float:
         """The mean contribution of a column in normal samples; many may be 0."""
-        maps = lambda one: self._part(one.model, "map").predict(
-            self._untouched[: metrics.MOST_MAPS], batch_size=self._inference_batch, verbose=0
-        )
-        return [float(np.maximum(maps(one), 0.0).mean()) for one in chosen]
+        some = self._untouched[: metrics.MOST_MAPS]
+        maps = self._part(model, "map").predict(some, batch_size=self._inference_batch, verbose=0)
+        return float(np.maximum(maps, 0.0).mean())
 
     def _contained(self, artifact) -> str:
         if not (kept := networks.rows_within(artifact.network)):

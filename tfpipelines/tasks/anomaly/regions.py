@@ -9,7 +9,8 @@ from scipy import ndimage
 
 _FOUND = 0.75  # roc_auc below which most anomalies are missed
 _SMALL = 0.02  # share of an image that a small anomaly covers at most
-_LARGEST = 256  # pixels of a side that are worth trying
+_LARGEST = 256  # pixels of a side that are worth trying as a whole
+_MOST_TILES = 8  # along a side
 MOST = 50  # regions of an image that are told of
 
 
@@ -117,19 +118,25 @@ class Original:
         return {"box": box, "area": area, "distance": float(f"{region.largest:.6g}"), "outline": outline.tolist()}
 
 
-def why_missed(roc_auc: float, covered: float, side: int) -> list[str]:
+def why_missed(roc_auc: float, covered: float, side: int, original: int | None, tiles: bool) -> list[str]:
     """A sentence that says why a detector finds little, where it does; [] else.
 
     Args:
         roc_auc: of the test.
         covered: share of an image that is covered by an anomaly, the median of the test.
         side: pixels of the longer side of what the network sees.
+        original: of the images as they are; None if that is not known.
+        tiles: whether the network can see images in tiles.
     """
     if roc_auc >= _FOUND:
         return []
     told = (
         f"most anomalies are not found: half of them cover at most {100 * covered:.2g} % of an image of {side} pixels"
     )
-    if covered <= _SMALL and 2 * side <= _LARGEST:
+    has_more = original is None or original > side
+    if covered <= _SMALL and has_more and 2 * side <= _LARGEST:
         return [f"{told}; try data.size={2 * side}"]
+    if covered <= _SMALL and original is not None and original >= 1.5 * max(side, _LARGEST) and tiles:
+        count = min(round(original / _LARGEST), _MOST_TILES)
+        return [f"{told}, and the images have {original}; try data.size=auto data.tiles={count}"]
     return [f"{told}; try another detector (model.name) or backbone (model.backbone)"]
