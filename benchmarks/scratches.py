@@ -27,7 +27,7 @@ from tfpipelines.networks import backbones
 from tfpipelines.networks.backbones.deep_features import place_features
 
 CONTRASTS = (4.0, 2.0, 1.0, 0.5)
-WAYS = ("64", "128", "256", "tiles")  # data.size, or two tiles along each side
+WAYS = ("64", "128", "256", "512", "tiles")  # data.size, or two tiles along each side
 
 
 # --- textures: float (size, size), deviation about 1
@@ -179,7 +179,7 @@ def main() -> None:
     """Prints a table of each texture, and of their mean."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--textures", nargs="+", choices=TEXTURES, default=list(TEXTURES))
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--ways", nargs="+", default=WAYS, help="sides in pixels, or tiles: two along each side")
     parser.add_argument("--names", nargs="+", default=["memory"], help="networks (model.name)")
     parser.add_argument("--pixels", type=int, default=512, help="side of the images")
     parser.add_argument("--train", type=int, default=40, help="training images")

@@ -1,6 +1,8 @@
 """A detector of images that is chosen without anomalies, or is the mean of several."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 import tfpipelines
 from tfpipelines import Observer, metrics
 from tfpipelines.core import config
-from tfpipelines.errors import DataError
+from tfpipelines.errors import DataError, Interrupted
 from tfpipelines.tasks import SCHEMAS, new_task
 from tfpipelines.tasks.base import checked
 
@@ -100,3 +102,30 @@ def test_the_choice_by_known_anomalies_is_told(with_validation):
     assert any("chosen by the 12 anomalies of the validation split" in line for line in run.metrics["about"])
     scores = [entry["validation"]["pseudo_roc_auc"] for entry in run.metrics["candidates"]]
     assert all(0 <= score <= 1 for score in scores) and run.metrics["validation"]["pseudo_roc_auc"] == max(scores)
+
+
+class Stop(Observer):
+    """Sends this process a signal at a note that begins so."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def note(self, text):
+        if text.startswith(self.words):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_chooses_the_same_by_features_that_are_computed_again(tiny_backbone):
+    each = [f"{{name: memory, places: 50, backbone: {tiny_backbone}}}"]
+    each.append(f"{{name: padim, channels: 8, backbone: {tiny_backbone}}}")
+    words = ["model.name=auto", f"model.candidates=[{', '.join(each)}]", *SMALL_ANOMALY[1:], "data.size=32"]
+    whole = tfpipelines.run("anomaly", words, observer=Observer())
+    with pytest.raises(Interrupted):
+        tfpipelines.run("anomaly", words, name="stopped", observer=Stop("Candidate 2"))
+    resumed = tfpipelines.resume("runs/stopped", observer=Observer())
+    chosen = [[entry["chosen"] for entry in run.metrics["candidates"]] for run in (whole, resumed)]
+    assert chosen[0] == chosen[1] and whole.metrics["validation"] == resumed.metrics["validation"]
+    same = zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in same)
+    assert (whole.folder / "predictions.csv").read_text() == (resumed.folder / "predictions.csv").read_text()

@@ -25,7 +25,7 @@ class Backbone(NamedTuple):
         name: in words.
         max_length: most tokens of a text; None without a bound, and for images.
         unsaid: what there is to tell the scaling by, if it is assumed alone; None if it is known.
-        tiles: of larger images, of which it sees one at a time; None: it sees images as a whole.
+        tiles: of larger images, each of which it sees by itself; None: it sees images as a whole.
     """
 
     model: keras.Model

@@ -1,4 +1,4 @@
-"""Large images in overlapping tiles: a backbone sees one at a time, and what it says of them makes one map."""
+"""Large images in overlapping tiles: a backbone sees each by itself, and what it says of them makes one map."""
 
 from typing import NamedTuple
 

@@ -271,7 +271,7 @@ class ImageAnomalies(SizedImages, ChosenDetection):
         return float(np.median(self._part(part, "map").predict(some, batch_size=self._inference_batch, verbose=0)))
 
     def _trying(self, network, settings, model, samples: np.ndarray) -> tuple[Any, np.ndarray]:
-        if not backbones.looks_at_places(network):
+        if getattr(settings, "backbone", None) is None or not backbones.looks_at_places(network):
             return model, samples
         extractor = backbones.feature_network(network)
         features = self._kept_features(extractor, settings, "tried", len(samples), lambda: samples)
