@@ -9,6 +9,7 @@ from .combining import BLEND as BLEND
 from .combining import Scored as Scored
 from .combining import best_of as best_of
 from .combining import combined as combined
+from .combining import mean_score as mean_score
 from .combining import mean_wins as mean_wins
 from .features import feature_groups as feature_groups
 from .features import feature_names as feature_names

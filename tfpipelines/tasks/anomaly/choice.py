@@ -103,17 +103,18 @@ class ChosenDetection(Detection):
             settings: the section of that network.
             model: of its artifact.
         """
-        weights = sha256(b"".join(value.tobytes() for value in network.get_weights())).hexdigest()
-        key = f"{anomaly.BLEND if network.name == anomaly.BLEND else settings!r} {weights}"
+        key = _identity(network, settings)
         if key not in self._scored:
             part, samples = self._trying(network, settings, model, self._all_tried)
-            told = self._part(part, "score").predict(samples, batch_size=self._inference_batch, verbose=0)
-            self._scored[key] = metrics.finite(told)
-            while len(self._scored) > _SCORED:
-                del self._scored[next(iter(self._scored))]
+            self._keep(key, self._part(part, "score").predict(samples, batch_size=self._inference_batch, verbose=0))
         counts = [len(self._untouched), *map(len, self._made.values())]
         scores = np.split(self._scored[key], np.cumsum(counts)[:-1])
         return scores[0], scores[1:]
+
+    def _keep(self, key: str, scores: np.ndarray) -> None:
+        self._scored[key] = metrics.finite(scores)
+        while len(self._scored) > _SCORED:
+            del self._scored[next(iter(self._scored))]
 
     def _trying(self, network, settings, model, samples: np.ndarray) -> tuple[Any, np.ndarray]:
         """A model that says what `model` says, and what it takes of samples that detectors are tried on; arguments as
@@ -134,6 +135,8 @@ class ChosenDetection(Detection):
                 return None
             share = round(1 / len(chosen), 4)
             network = anomaly.combined(chosen, [self._usual_distance(*about[one.label]) for one in chosen])
+            told = [np.concatenate([one.normal, *one.made]).astype(np.float32) for one in chosen]  # as they were said
+            self._keep(_identity(network, None), np.asarray(anomaly.mean_score(chosen, told)))
             return Combination(network, {one.label: share for one in chosen})
 
     @property
@@ -164,3 +167,9 @@ class ChosenDetection(Detection):
             return f"no known anomaly has chosen the network: {PSEUDO} is of {made} ({kinds})"
         own = f"the {counted(self._known_odd[1], 'anomaly', 'anomalies')} of the validation split"
         return f"the network was chosen by {own}" + (f" and by {made} ({kinds})" if len(self._made) > 1 else "")
+
+
+def _identity(network, settings) -> str:
+    """What tells a detector from others: the section of its network, and its weights."""
+    weights = sha256(b"".join(value.tobytes() for value in network.get_weights())).hexdigest()
+    return f"{anomaly.BLEND if network.name == anomaly.BLEND else repr(settings)} {weights}"

@@ -121,14 +121,26 @@ def combined(detectors: Sequence[Scored], usual: Sequence[float]) -> keras.Model
     scores, shares, expected = [], [], []
     for number, one in enumerate(detectors):
         one.model.name = f"part{number}"
-        told, (added, mean, deviation) = one.model(inputs), one.scale
-        scores.append((ops.log(ops.maximum(told["score"], 0.0) + added) - mean) * (1.0 / deviation))
+        told = one.model(inputs)
+        scores.append(told["score"])
         places = ops.maximum(told["map"], 0.0)
         shares.append(places * (1.0 / max(usual[number], _LEAST)))
         if "reconstruction" in told:
             expected.append(told["reconstruction"])
-    mean_of = lambda tensors: keras.layers.Average()(tensors) if len(tensors) > 1 else tensors[0]
-    outputs = {"score": mean_of(scores), "contributions": mean_of(shares)}
+    outputs = {"score": mean_score(detectors, scores), "contributions": _mean(shares)}
     if expected:
-        outputs["restored"] = mean_of(expected)
+        outputs["restored"] = _mean(expected)
     return keras.Model(inputs, outputs, name=BLEND)
+
+
+def mean_score(detectors: Sequence[Scored], scores: Sequence):
+    """What the mean of detectors says where they say these scores, float32 (rows,) each: float32 (rows,)."""
+    ops, odds = keras.ops, []
+    for one, told in zip(detectors, scores):
+        added, mean, deviation = one.scale
+        odds.append((ops.log(ops.maximum(told, 0.0) + added) - mean) * (1.0 / deviation))
+    return _mean(odds)
+
+
+def _mean(tensors: Sequence):
+    return keras.layers.Average()(tensors) if len(tensors) > 1 else tensors[0]
