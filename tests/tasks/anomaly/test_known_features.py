@@ -1,5 +1,7 @@
 """Candidates look at one set of features of the frozen backbone, and are tried once."""
 
+from importlib import import_module
+
 import keras
 import numpy as np
 import pytest
@@ -48,7 +50,7 @@ def settings(name, backbone):
 
 @pytest.mark.eager
 def test_candidates_share_features_and_are_tried_once(tiny_backbone, monkeypatch):
-    monkeypatch.setattr("tfpipelines.tasks.anomaly.made_images._OF_EACH_KIND", 5)
+    monkeypatch.setattr(import_module("tfpipelines.tasks.anomaly.made_images"), "_OF_EACH_KIND", 5)
     task = checked(new_task(settings("padim", tiny_backbone)))
     asked, batches = [], task._batches
     monkeypatch.setattr(task, "_batches", lambda rows: asked.append(len(rows)) or batches(rows))
