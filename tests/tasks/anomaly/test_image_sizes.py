@@ -13,6 +13,7 @@ from tfpipelines.core import config
 from tfpipelines.errors import ConfigError
 from tfpipelines.exporting.formats import exporters
 from tfpipelines.tasks import SCHEMAS, new_task
+from tfpipelines.tasks.anomaly.base import Detection
 from tfpipelines.tasks.base import checked
 
 from ...eager import eagerly
@@ -130,3 +131,25 @@ def test_one_map_of_tiles_tells_where_a_defect_is(tiled, tmp_path):
 def test_exports_of_tiles_say_the_same(format, tiled, tmp_path):
     proof = tfpipelines.export(tiled, format, samples=8, out=tmp_path / "out").manifest["proof"]
     assert proof["largest_difference"] < 1e-3 and proof["flips"] == 0
+
+
+def test_what_takes_minutes_is_told_before(large, tiny_backbone, monkeypatch):
+    monkeypatch.setattr("tfpipelines.tasks.anomaly.image_sizes._LONG", 1)
+    task, findings = task_of(large, None, **{"model.name": "memory", "data.tiles": 2}), tfpipelines.datasets.Findings()
+    assert task.source.kind == "bundled"
+    task._tell_cost(3, findings)
+    (told,) = findings.as_list()
+    assert "images of 296 x 512 pixels in 2 x 2 tiles pass through the backbone for 3 networks" in told["message"]
+    assert told["code"] == "cost" and told["severity"] == "note" and "data.size" in told["remedy"]
+
+
+def test_a_report_of_missed_defects_names_what_would_show_more(large, tiny_backbone, monkeypatch):
+    def found_little(task, *given):
+        task._covered = 0.004
+        return {"test": {"roc_auc": 0.5}, "about": []}
+
+    monkeypatch.setattr(Detection, "_evaluate_rows", found_little)
+    about = task_of(large, tiny_backbone)._evaluate_rows(*[None] * 5)["about"]
+    assert len(about) == 1 and about[0].endswith("the images have 560; try data.size=auto data.tiles=2")
+    tiled = task_of(large, tiny_backbone, **{"data.tiles": 2})._evaluate_rows(*[None] * 5)["about"]
+    assert "data.tiles" not in tiled[0]
