@@ -50,6 +50,7 @@ def settings(name, backbone):
 
 @pytest.mark.eager
 def test_candidates_share_features_and_are_tried_once(tiny_backbone, monkeypatch):
+    monkeypatch.setattr(import_module("tfpipelines.tasks.anomaly.made_images"), "_LEAST", 5)
     monkeypatch.setattr(import_module("tfpipelines.tasks.anomaly.made_images"), "_OF_EACH_KIND", 5)
     task = checked(new_task(settings("padim", tiny_backbone)))
     asked, batches = [], task._batches

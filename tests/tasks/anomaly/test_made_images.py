@@ -1,5 +1,7 @@
 """Anomalies that are made of normal images, and the mean of several detectors of images."""
 
+from importlib import import_module
+
 import keras
 import numpy as np
 import pytest
@@ -45,3 +47,10 @@ def test_maps_of_several_are_put_on_one_scale():
     log = lambda scores: np.log(scores + 0.1 * np.median(normal))
     odds = (log(images.max((1, 2, 3))) - log(normal).mean()) / log(normal).std()
     np.testing.assert_allclose(told["score"], odds, rtol=1e-4)
+
+
+def test_of_very_large_images_fewer_are_made(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)
+    for most, count in ((5 * 12 * 256, 12), (1, 10), (2**28, 50)):
+        monkeypatch.setattr(import_module("tfpipelines.tasks.anomaly.made_images"), "_MOST_BYTES", most)
+        assert [len(made) for made in made_images(images, 0).values()] == [count] * 5

@@ -9,7 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-_OF_EACH_KIND = 50
+_OF_EACH_KIND, _LEAST = 50, 10
+_MOST_BYTES = 2**28  # of all, where that leaves enough of each kind
+_KINDS = 5
 _AREA = 0.004, 0.06  # of a patch, as a share of the image
 _ASPECT = 1 / 3, 3.0  # its width by its height
 
@@ -26,9 +28,10 @@ def made_images(images: np.ndarray, seed: int) -> dict[str, np.ndarray]:
         seed: of the choice.
 
     Returns:
-        Name of each kind -> 50 of them, uint8 (50, height, width, channels).
+        Name of each kind -> 50 of them, fewer of very large images: uint8 (50, height, width, channels).
     """
     generator = np.random.default_rng([seed, 13])
+    count = max(_LEAST, min(_OF_EACH_KIND, _MOST_BYTES // (_KINDS * images[0].nbytes)))
     kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "pasted": lambda image: _pasted(image, images[generator.integers(len(images))], generator),
         "scar": lambda image: image + _contrast(image, generator) * _line(image.shape, generator),
@@ -38,7 +41,7 @@ def made_images(images: np.ndarray, seed: int) -> dict[str, np.ndarray]:
     }
     drawn = lambda: images[generator.integers(len(images))].astype(np.float32)
     levels = lambda image: np.clip(np.round(image), 0, 255).astype(np.uint8)
-    return {name: np.stack([levels(make(drawn())) for _ in range(_OF_EACH_KIND)]) for name, make in kinds.items()}
+    return {name: np.stack([levels(make(drawn())) for _ in range(count)]) for name, make in kinds.items()}
 
 
 def _contrast(image: np.ndarray, generator) -> float:
