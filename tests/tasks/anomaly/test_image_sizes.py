@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,6 +72,18 @@ def test_larger_images_are_seen_in_tiles(tiles, size, counts, large, tiny_backbo
     assert cut is None if counts == (1, 1) else cut.counts == counts and cut.size == size
     told = task.describe(tfpipelines.datasets.Findings())
     assert told.get("tiles", [1, 1]) == list(counts)
+
+
+def test_a_backbone_of_one_size_sees_tiles_of_it(large, tmp_path):
+    inputs = x = keras.Input((96, 96, 3))
+    for number in range(3):
+        x = keras.layers.Conv2D(4, 3, 2, "same", activation="relu", name=f"conv{number}")(x)
+    keras.Model(inputs, x, name="fixed").save(tmp_path / "fixed.keras")
+    assert task_of(large, tmp_path / "fixed.keras").preprocessor.size == (96, 96)
+    task = task_of(large, tmp_path / "fixed.keras", **{"data.tiles": "[2,3]"})
+    assert task.preprocessor.size == (168, 256) and task._load_backbone().tiles.tile == (96, 96)
+    network = task.build(for_training=False)
+    assert network.input.shape[1:] == (168, 256, 3) and network.output["contributions"].shape[1:] == (21, 32, 1)
 
 
 @pytest.mark.parametrize(
