@@ -72,6 +72,7 @@ def test_larger_images_are_seen_in_tiles(tiles, size, counts, large, tiny_backbo
     assert cut is None if counts == (1, 1) else cut.counts == counts and cut.size == size
     told = task.describe(tfpipelines.datasets.Findings())
     assert told.get("tiles", [1, 1]) == list(counts)
+    assert any(line.startswith(f"tiles: {counts[0]} x {counts[1]} of ") for line in told["about"]) == (cut is not None)
 
 
 def test_a_backbone_of_one_size_sees_tiles_of_it(large, tmp_path):

@@ -158,7 +158,11 @@ class ImageAnomalies(SizedImages, ChosenDetection):
 
     def describe(self, findings) -> dict[str, Any]:
         facts = self._size_facts | ({} if self.scaling is None else {"scaling": self.scaling})
-        return super().describe(findings) | facts
+        told = super().describe(findings) | facts
+        if (tiles := self._tiles) is not None:
+            seen = f"tiles: {' x '.join(map(str, tiles.counts))} of {' x '.join(map(str, tiles.tile))} pixels each"
+            told["about"] = [*told.get("about", []), seen]
+        return told
 
     def training_batches(self, first_step: int, last_step: int):
         steps, rows = self._steps(first_step, last_step), self.samples.rows("train")
