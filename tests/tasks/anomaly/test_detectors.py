@@ -160,15 +160,13 @@ class Stop(Observer):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_the_best_of_made_anomalies_is_chosen_and_a_resumed_run_chooses_the_same():
+AMONG = {"model.candidates": QUICK, "train.epochs": 2, "data.validation": 0.2}
+
+
+@pytest.mark.eager
+def test_the_best_of_made_anomalies_is_chosen():
     write()
-    more = {"model.candidates": QUICK, "train.epochs": 2, "data.validation": 0.2}
-    with eagerly():
-        whole = run_of("auto", **more)
-        with pytest.raises(Interrupted):
-            settings = {"data.path": "t.csv", "model.name": "auto", **FEW, **more}
-            tfpipelines.run("anomaly-table", settings, name="stopped", observer=Stop("Candidate 2"))
-        resumed = tfpipelines.resume("runs/stopped", observer=Observer())
+    whole = run_of("auto", **AMONG)
     entries = whole.metrics["candidates"]
     figures = [entry["validation"]["pseudo_roc_auc"] for entry in entries]
     assert [entry["name"] for entry in entries] == ["knn", "gaussian", "detector-blend"]
@@ -177,6 +175,17 @@ def test_the_best_of_made_anomalies_is_chosen_and_a_resumed_run_chooses_the_same
     told = "no known anomaly has chosen the network: pseudo_roc_auc is of synthetic anomalies, "
     told += "made of the 32 rows of the validation split (swapped, shifted, extreme, moved, scaled, noisy, mixed, flat)"
     assert told in whole.metrics["about"][-1] or told in whole.metrics["about"][-2]
+
+
+@pytest.mark.slow
+@pytest.mark.eager
+def test_a_resumed_run_chooses_the_same():
+    write()
+    whole = run_of("auto", **AMONG)
+    with pytest.raises(Interrupted):
+        settings = {"data.path": "t.csv", "model.name": "auto", **FEW, **AMONG}
+        tfpipelines.run("anomaly-table", settings, name="stopped", observer=Stop("Candidate 2"))
+    resumed = tfpipelines.resume("runs/stopped", observer=Observer())
     same = zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in same)
     assert (whole.folder / "predictions.csv").read_text() == (resumed.folder / "predictions.csv").read_text()

@@ -231,6 +231,7 @@ def test_missing_numbers_are_filled_and_marked_where_that_is_asked_for(tmp_path)
     assert errors == [""] and features[0, 0] == np.float32(middle) and features[0, names.index("size: (missing)")] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_what_no_training_row_has_gives_an_alarm(tmp_path):
     table().to_csv(tmp_path / "t.csv", index=False)

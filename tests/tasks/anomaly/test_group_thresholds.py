@@ -200,6 +200,7 @@ def test_what_cannot_be_meant_is_said(tmp_path):
         tfpipelines.run("anomaly-series", {"data.path": path, "evaluation.threshold_by": "site"}, observer=Observer())
 
 
+@pytest.mark.slow
 def test_series_have_thresholds_of_their_own(tmp_path):
     rng, parts = np.random.default_rng(0), []
     for name, wide in (("north", 0.05), ("south", 0.5)):

@@ -120,6 +120,7 @@ def tiled(tmp_path_factory, tiny_backbone):
         return tfpipelines.run("anomaly", {**fields, **FEW, **RATE}, out=home, observer=Observer())
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_one_map_of_tiles_tells_where_a_defect_is(tiled, tmp_path):
     assert tiled.metrics["test"]["roc_auc"] > 0.95
@@ -139,9 +140,8 @@ def test_one_map_of_tiles_tells_where_a_defect_is(tiled, tmp_path):
     assert told["verdict"][0] == "anomaly" and left - 8 <= 104 <= right and top - 8 <= 128 <= bottom
 
 
-@pytest.mark.parametrize(
-    "format", [pytest.param(name, marks=() if name == "onnx" else pytest.mark.slow) for name in exporters()]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("format", exporters())
 def test_exports_of_tiles_say_the_same(format, tiled, tmp_path):
     proof = tfpipelines.export(tiled, format, samples=8, out=tmp_path / "out").manifest["proof"]
     assert proof["largest_difference"] < 1e-3 and proof["flips"] == 0

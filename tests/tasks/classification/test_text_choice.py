@@ -128,8 +128,9 @@ def test_a_resumed_choice_is_the_same(chosen, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.eager
-@pytest.mark.parametrize("target", some(["labels", "number"], ("number",)))
+@pytest.mark.parametrize("target", ["labels", "number"])
 def test_several_labels_and_numbers(target, reviews, tmp_path):
     table = reviews.head(120).copy()
     if target == "labels":

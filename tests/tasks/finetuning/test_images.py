@@ -181,6 +181,7 @@ def pixels_of(pictures):
 UNSCALED = ["model.backbone=mine.keras", "data.size=auto", "model.unfreeze=1", "train.head_epochs=1", "train.epochs=2"]
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_a_sequential_model_is_scaled_by_its_batch_normalization(pictures, tmp_path):
     unscaled_backbone(tmp_path / "mine.keras", pixels_of(pictures))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 
 from tfpipelines import datasets, evaluation, metrics, models, networks
 from tfpipelines.core.config.kinds import Kind
@@ -177,7 +176,7 @@ class NumberDetection(ChosenDetection):
             rows, told = self.samples.rows("train"), self._trimmed
             out = np.flatnonzero(told.left_out)
             out = out[np.argsort(-told.odds[out], kind="stable")]
-            table = pd.DataFrame({"item": self.samples.frame.loc[rows[out], "item"], "odds": told.odds[out]})
+            table = self.samples.frame.loc[rows[out], ["item"]].assign(odds=told.odds[out])
             atomic_write(folder / LEFT_OUT, evaluation.to_csv(table))
             share = f"train.contamination={self.pipeline.train.contamination:g}"
             some = f"{len(out)} of {counted(len(rows), f'training {self.unit}')}"
