@@ -245,6 +245,7 @@ with NewVersion(Path({str(tmp_path)!r})) as version:
     assert {path.name for path in tmp_path.iterdir()} == {"1", "2", other.name, foreign.name}
 
 
+@pytest.mark.slow
 def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
     """The proof begins with the bytes of files: turned by EXIF, of 16 bits, with a palette or alpha, of several
     sizes.

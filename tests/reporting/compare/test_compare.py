@@ -293,6 +293,7 @@ def test_detectors_are_compared_by_verdicts(trained):
     assert test["figures"].keys() == result["metrics"]["test"].keys() >= {"roc_auc", "false_alarm_rate"}
 
 
+@pytest.mark.slow
 def test_several_labels_a_row_are_compared_whole(trained, tmp_path):
     (test,) = tfpipelines.compare([trained["several"], twin(trained["several"], tmp_path)])["tests"]
     table = pd.read_csv(trained["several"] / "predictions.csv", keep_default_na=False)

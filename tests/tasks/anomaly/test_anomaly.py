@@ -163,6 +163,7 @@ def test_a_watch_over_pictures(bricks, tfpipe, monkeypatch):
     assert told["unread"] == 1 and told["samples"] < len(names) and told["found"]["item"] == names[told["samples"] - 1]
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_evaluate_on_other_data(bricks, tfpipe, tmp_path):
     result = tfpipe("evaluate", bricks.folder, BRICKS, "--out", "there", "--json")

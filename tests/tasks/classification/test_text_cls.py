@@ -15,7 +15,7 @@ from tfpipelines import ConfigError, DataError, Observer
 from tfpipelines.networks.word_vectors import vectors_of
 from tfpipelines.output.printing import print_metrics
 
-from ...conftest import ROOT, some
+from ...conftest import ROOT
 
 SMALL = [
     "model.name=bilstm",
@@ -278,7 +278,8 @@ def test_evaluate_on_new_data(trained, tfpipe, tmp_path, reviews):
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("name", some(["rnn", "lstm", "gru", "bilstm", "cnn", "transformer", "bow"], ("cnn",)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "bilstm", "cnn", "transformer", "bow"])
 def test_every_network_trains_and_comes_back(table, name):
     small = {
         "cnn": ["model.filters=4"],
@@ -365,6 +366,7 @@ def test_characters_of_a_script_without_spaces(tmp_path):
     assert [word["word"] for word in explained["words"]] == list("演员都很出色")
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_level_ngram_and_other_ways_to_cut(table):
     finished = run(
@@ -633,6 +635,7 @@ def test_words_that_stand_for_others_and_several_columns(tmp_path, tfpipe):
         run("tweets.csv", *words, "model.buckets=32", "data.on_bad=error")
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_long_texts_in_chunks(tmp_path, tfpipe):
     filler = " ".join(["and so on"] * 10)

@@ -12,7 +12,7 @@ from PIL import Image
 import tfpipelines
 from tfpipelines import ConfigError, DataError, Observer
 
-from ...conftest import TINY, some
+from ...conftest import TINY
 from ...eager import eagerly
 
 TINY_TEXT = ["model.name=bow", "model.embedding=4", "train.epochs=1", "train.batch_size=16", "evaluation.bootstrap=20"]
@@ -215,7 +215,8 @@ def test_several_labels_are_compared_by_their_thresholds(tagged, tmp_path):
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("scale", some(["idf", "ratios"], ("ratios",)))
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", ["idf", "ratios"])
 def test_numbers_of_texts(tmp_path, scale):
     random = np.random.default_rng(0)
     words = {"dull": -2.0, "fine": 1.0, "great": 3.0, "film": 0.0, "plot": 0.0}
