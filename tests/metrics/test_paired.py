@@ -44,6 +44,7 @@ def test_the_bootstrap_is_paired_and_seeded():
     assert difference(draws[0]["accuracy"], draws[0]["accuracy"]) == {"interval": [0.0, 0.0], "p": 1.0}
 
 
+@pytest.mark.slow
 def test_the_bootstrap_keeps_its_level():
     """Of two models that differ by chance alone, about one pair in twenty is said to differ."""
     generator, said = np.random.default_rng(1), 0

@@ -155,6 +155,7 @@ def net(input_shape, classes):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_layers_of_its_own_are_loaded_back_where_the_code_is_trusted(monkeypatch):
     run = tfpipelines.run("image-cls", [*FEW, f"model.name={own(LAYERS)}"], observer=Observer())

@@ -78,6 +78,7 @@ def test_a_text_alone_and_among_others_is_the_same():
     np.testing.assert_allclose(alone, whole[:1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_network_takes_the_weights_of_another_fit():
     first = fit_texts(labelled(TARGETS["labels"], rows=np.arange(60)), seed=0)
     second = fit_texts(labelled(TARGETS["labels"]), seed=0)

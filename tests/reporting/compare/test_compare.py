@@ -281,6 +281,7 @@ def test_fail_if_worse(pair, all_resamples):
         tfpipelines.compare(pair, fail_if_worse="accuracy", tolerance=-1)
 
 
+@pytest.mark.slow
 def test_detectors_are_compared_by_verdicts(trained):
     result = tfpipelines.compare([trained["rows-one"], trained["rows-two"]])
     tables = [pd.read_csv(trained[name] / "predictions.csv") for name in ("rows-one", "rows-two")]

@@ -434,6 +434,7 @@ def test_networks_of_convolutions_are_explained_and_dense_ones_are_not(shared, p
     assert not (dense.folder / "plots" / "grad_cam.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_a_run_that_goes_on_keeps_its_facts_while_data_are_read(photos, monkeypatch):
     """Whatever there is to say of the data: what the run began with is compared with them afterwards."""

@@ -412,6 +412,7 @@ def test_word_vectors_are_read_and_may_stay(table, tmp_path):
         run(table, "data.vectors=v.txt", "model.name=transformer", "model.heads=3", "model.embedding=6")
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_word_vectors_of_the_package(table):
     overrides = ["data.vectors=bundled", "data.level=ngram", "model.freeze_embedding=true", "model.name=bow"]
@@ -601,6 +602,7 @@ EMOTICON_ROWS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_words_that_stand_for_others_and_several_columns(tmp_path, tfpipe):
     frame = pd.DataFrame(EMOTICON_ROWS, columns=["title", "body", "label"])
