@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tfpipelines.core.config.images import ImageData
-from tfpipelines.datasets import image_samples
+from tfpipelines.datasets import image_samples, raw_images
 from tfpipelines.errors import ConfigError, DataError
 
 from ..conftest import write_photos
@@ -454,3 +454,11 @@ def test_unlabelled_folders_are_no_classes(photos):
 def test_json_lines_may_hold_any_character(photos):
     (photos / "labels.jsonl").write_text('{"file": "zero/000.png", "label": "a\u2028b"}\n', encoding="utf-8")
     assert list(read_image_source(str(photos / "labels.jsonl")).frame["label"]) == ["a\u2028b"]
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/photos", "https://example.org/a.zip", "gs://b"])
+def test_urls_are_refused_with_what_to_do(url):
+    with pytest.raises(DataError, match=f"{url} is a URL, which is not read") as caught:
+        read_image_source(url)
+    assert caught.value.remedy == "Download it first, and set data.path to the local copy."
+    assert raw_images(url)[0].error.startswith("a URL; download")

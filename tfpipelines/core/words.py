@@ -12,7 +12,13 @@ from ..errors import MOST_OF_VALUE
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's control, format and surrogate characters, ends of lines
 _JOINERS = "\u200c\u200d"  # without which some scripts and emoji cannot be written
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PROGRAM = re.compile(r"^\S*(?:tfpipelines/__main__\.py|/tfpipe)(?=\s|$)")
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL, such as s3://bucket/photos."""
+    return bool(_URL.match(name))
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.words import is_url
 from ..errors import ConfigError, DataError, TfpipelinesError
 from .archives import within_archive
 from .source import open_source
@@ -106,6 +107,9 @@ def _at_path(text: str, request: Request) -> Iterator[Found]:
     files, path = request.kind.files, Path(text).expanduser()
     if not text:
         yield Found(text, error="an empty name")
+        return
+    if is_url(text):
+        yield Found(text, error="a URL; download the file, and give its local path")
         return
     try:
         if not text.startswith("sample:"):

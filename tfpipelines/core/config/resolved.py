@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from ..words import is_url
 from .backbones import WORDS, is_path, text_encoder
 from .candidates import AutoNetwork
 from .files import dump_yaml
@@ -30,7 +31,7 @@ def _with_absolute_paths(section: Section) -> Section:
 
 
 def _absolute(value: str) -> str:
-    return value if value.startswith("sample:") else str(Path(value).expanduser().absolute())
+    return value if value.startswith("sample:") or is_url(value) else str(Path(value).expanduser().absolute())
 
 
 def absolute_backbone(value: str) -> str:

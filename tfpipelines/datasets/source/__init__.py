@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...core import plugins
 from ...core.config.files import packaged, sample_names
-from ...core.words import counted, nearest
+from ...core.words import counted, is_url, nearest
 from ...errors import ConfigError, DataError
 from ..archives import content_root, is_readable, unpacked, within_archive
 from ..compressed import COMPRESSIONS
@@ -103,6 +103,8 @@ def locate(path: str, key: str = "data.path") -> Path:
         ConfigError: for an unknown sample.
         DataError: if nothing is there.
     """
+    if is_url(path):
+        raise DataError(f"{path} is a URL, which is not read.", f"Download it first, and set {key} to the local copy.")
     if not path.startswith("sample:"):
         return _there(Path(path).expanduser(), key)
     name, _, file = path.removeprefix("sample:").partition("/")

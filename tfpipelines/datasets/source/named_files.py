@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
-from ...core.words import counted
+from ...core.words import counted, is_url
 from ..findings import Findings
 from ..folder_walk import list_files
 
 Answer = tuple[str | None, str]  # a file, or None; how it was found, or why not
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")  # C:\ or \\server
 
 
@@ -83,7 +82,7 @@ class NamedFiles:
             return None, "absent"
         if name[:7].lower() == "file://":
             name = unquote(urlsplit(name).path)
-        elif _URL.match(name):
+        elif is_url(name):
             return None, "url"
         if _DRIVE.match(name) and not is_file(self.root / name):
             return PureWindowsPath(name)
@@ -161,7 +160,7 @@ def local_name(name: str, root: Path) -> Path | None:
     """The local file that a name means, which need not exist; None for other URLs than `file://`."""
     if name[:7].lower() == "file://":
         name = unquote(urlsplit(name).path)
-    return None if _URL.match(name) else root.expanduser() / Path(name).expanduser()
+    return None if is_url(name) else root.expanduser() / Path(name).expanduser()
 
 
 def _only(items: list[str], way: str) -> tuple[str | None, str]:
