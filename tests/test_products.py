@@ -166,3 +166,10 @@ def test_a_search_is_of_one_product(root):
     with pytest.raises(ConfigError, match="a search is of one: bottle, cable, few"):
         tfpipelines.tune("anomaly", {"data.path": str(root)}, observer=Observer())
     assert not os.path.exists("runs")
+
+
+def test_products_in_an_archive(root, tmp_path, tfpipe):
+    archive = shutil.make_archive(str(tmp_path / "set"), "zip", root.parent, root.name)
+    told = tfpipe("check", archive, "--pipeline", "anomaly")
+    assert told.code == tfpipe("check", root, "--pipeline", "anomaly").code
+    assert f"in {archive}/{root.name}, a run each" in told.out + told.err

@@ -139,7 +139,6 @@ def test_links_and_devices_of_an_archive_are_left_out(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for name, kind in (
             ("a", tarfile.SYMTYPE),
-            ("b", tarfile.LNKTYPE),
             ("c", tarfile.CHRTYPE),
             ("d", tarfile.FIFOTYPE),
         ):
@@ -177,6 +176,73 @@ def test_damaged_archives_leave_nothing(photos, tmp_path, form, damage):
     with pytest.raises(DataError, match="is no whole archive"):
         archives.unpacked(archive)
     assert not list((tmp_path / "cache" / "unpacked").iterdir())
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut"])
+def test_a_tar_that_ends_too_early_is_refused(tmp_path, damage):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for number in range(4):
+            info = tarfile.TarInfo(f"{number}.txt")
+            info.size = 4
+            archive.addfile(info, io.BytesIO(b"text"))
+    content = bytearray(stream.getvalue())
+    if damage == "bit":
+        content[2 * 1024 + 5] ^= 1  # in the third header
+    (tmp_path / "a.tar").write_bytes(content if damage == "bit" else content[: 2 * 1024])
+    with pytest.raises(DataError, match="is no whole archive"):
+        archives.unpacked(tmp_path / "a.tar")
+
+
+def test_hard_links_are_copies(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        info = tarfile.TarInfo("cat/1.txt")
+        info.size = 2
+        archive.addfile(info, io.BytesIO(b"ok"))
+        for name, target in (("dog/1.txt", "cat/1.txt"), ("dog/2.txt", "absent")):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.LNKTYPE, target
+            archive.addfile(info)
+    folder = archives.unpacked(tmp_path / "a.tar")
+    assert (folder / "dog" / "1.txt").read_bytes() == b"ok" and archives.left_out_of(folder) == 1
+    table = open_source(str(tmp_path / "a.tar"), TEXTS).read(Request(TEXTS))
+    assert labels(table) == {"cat": 1, "dog": 1} and table.findings.of("warning")[0].code == "archive_links"
+
+
+def test_a_header_that_is_too_long_is_refused(tmp_path):
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        info = tarfile.TarInfo("a")
+        info.pax_headers = {"comment": "0" * 3_000_000}
+        archive.addfile(info)
+    with pytest.raises(DataError, match="is no whole archive: a header of 3.00 MB"):
+        archives.unpacked(tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("x" * 300,)])
+def test_names_that_cannot_be_files(tmp_path, names):
+    with pytest.raises(DataError, match="which cannot be a file here"):
+        archives.unpacked(zipped(tmp_path / "a.zip", dict.fromkeys(names, "x")))
+
+
+def test_files_that_were_removed_come_again_and_leftovers_go(photos, tmp_path):
+    archive = packed(photos, tmp_path, ".zip")
+    folder = archives.unpacked(archive)
+    assert folder.stat().st_mode & 0o777 == 0o777 & ~archives._umask()
+    (folder / "photos" / "one" / "000.png").unlink()
+    left = folder.with_name(f"{archives._prefix(2**22 + 1)}x")  # of a process that is not there
+    left.mkdir()
+    assert archives.unpacked(archive) == folder and (folder / "photos" / "one" / "000.png").is_file()
+    assert not left.exists()
+
+
+def test_folders_with_backslashes(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("cat\\", "cat\\1.txt", "dog\\"):
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            archive.writestr(info, "" if name.endswith("\\") else "meow")
+    folder = archives.unpacked(tmp_path / "a.zip")
+    assert [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()] == ["cat/1.txt"]
 
 
 def test_bombs_and_small_disks(tmp_path, monkeypatch):

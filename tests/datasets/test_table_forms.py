@@ -55,6 +55,7 @@ def test_compressed_tables(tmp_path, ending, pack):
 def test_a_table_that_grows_beyond_the_memory_is_refused(tmp_path, monkeypatch):
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a\n" + b"1\n" * 5_000_000))
     monkeypatch.setattr(compressed, "free_memory", lambda: 16_000_000)
+    monkeypatch.setattr(compressed, "_ALWAYS", 0)
     with pytest.raises(ResourceError, match="holds more than 4.00 MB, a quarter of the free memory"):
         read(tmp_path / "t.csv.gz")
 
@@ -71,10 +72,10 @@ def test_endings():
     "content",
     [
         ROWS,
-        {"data": ROWS, "version": 3},
+        {"data": ROWS, "version": 3, "more": {"x": 1}},
         {"columns": ["a", "b"], "index": [5, 6, 7], "data": [[1, "x"], [2.5, "é"], [3, None]]},
         {"a": [1, 2.5, 3], "b": ["x", "é", None]},
-        {"a": {"0": 1, "1": 2.5, "2": 3}, "b": {"0": "x", "1": "é", "2": None}},
+        {"a": {"0": 1, "1": 2.5, "2": 3}, "b": {"2": None, "1": "é", "0": "x"}},
     ],
 )
 def test_json_in_one_piece(tmp_path, content):
@@ -96,7 +97,10 @@ def test_lines_and_pieces_of_json_are_told_by_their_content(tmp_path):
     ("text", "cause"),
     [
         ("[1, 2]", "holds JSON that is no table"),
-        ('{"a": 1}', "holds JSON that is no table"),
+        ('{"a": {"x": 1}}', "holds JSON that is no table"),
+        ('{"r1": {"a": 1, "b": 2}, "r2": {"a": 3, "b": 4}}', "holds JSON that is no table"),
+        ('{"a": {"0": 1}, "b": {"1": 1}}', "holds JSON that is no table"),
+        ('{"x": [1, 2], "meta": [{"k": 1}]}', "holds JSON that is no table"),
         ('{"a": [1], "b": [1, 2]}', "holds JSON that is no table"),
         ("[]", "holds JSON that is no table"),
         ('[{"a": 1},', "not JSON"),
@@ -108,6 +112,11 @@ def test_json_that_is_no_table(tmp_path, text, cause):
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(DataError, match=cause):
         read(tmp_path / "t.json")
+
+
+def test_a_single_row_in_json(tmp_path):
+    (tmp_path / "t.json").write_text('{"text": "hi", "label": "a"}')
+    assert plain(read(tmp_path / "t.json")) == {"text": ["hi"], "label": ["a"]}
 
 
 def test_a_line_of_brackets_is_refused(tmp_path):
@@ -181,6 +190,9 @@ def test_sheets(tmp_path):
 
 def test_sheets_that_are_no_tables(tmp_path):
     pytest.importorskip("python_calamine")
+    assert list(plain(read(workbook(tmp_path / "t.xlsx", one=[[2020, "b"], [1, 2]])))) == ["2020", "b"]
+    with pytest.raises(DataError, match="row 2: '0' stands below no name"):
+        read(workbook(tmp_path / "t.xlsx", one=[["a"], [1, 0]]))
     path = workbook(tmp_path / "t.xlsx", one=[["a"], [1, "a remark"]])
     with pytest.raises(DataError, match="row 2: 'a remark' stands below no name of a column"):
         read(path)
@@ -216,6 +228,11 @@ def test_encodings(tmp_path):
         read(path)
     with pytest.raises(DataError, match="NUL byte"):
         read(path, encoding="cp1252")
+    path.write_bytes("a,b\n1,犬\n".encode("iso2022_jp"))
+    assert plain(read(path, encoding="iso2022_jp")) == {"a": ["1"], "b": ["犬"]}
+    path.write_bytes("a,b\n1,é\n".encode("utf-32"))
+    with pytest.raises(DataError, match="is UTF-32"):
+        read(path)
     path.write_bytes(b"a,b\n1,\xff\n")
     with pytest.raises(DataError, match="neither UTF-8 nor ascii"):
         read(path, encoding="ascii")
@@ -275,6 +292,20 @@ def test_parquet_with_gaps_and_with_paths(tmp_path, photos):
     pd.DataFrame({"image": cells, "label": ["a", "b"]}).to_parquet(photos / "t.parquet")
     table = image_samples.read_image_source(ImageData(path=str(photos / "t.parquet")))
     assert list(table.frame["item"]) == ["zero/000.png", "one/001.png"] and table.path(0).is_file()
+
+
+def test_other_columns_of_bytes_are_text(tmp_path, photos):
+    frame = pd.DataFrame({"image": [b"zero/000.png", b"one/001.png"], "label": [b"good", b"bad"]})
+    frame.to_parquet(photos / "t.parquet")
+    table = image_samples.read_image_source(ImageData(path=str(photos / "t.parquet")))
+    assert list(table.frame["label"]) == ["good", "bad"] and list(table.frame["item"]) == [
+        "zero/000.png",
+        "one/001.png",
+    ]
+    cells = [{"bytes": content, "path": path} for content, path in zip(pictures(2), ("a.png", "./a.png"))]
+    pd.DataFrame({"image": cells, "label": [b"a", b"b"]}).to_parquet(tmp_path / "t.parquet")
+    table = image_samples.read_image_source(ImageData(path=str(tmp_path / "t.parquet")))
+    assert list(table.frame["item"]) == ["0", "1"] and table.content(0) != table.content(1)
 
 
 # --- arrays

@@ -11,9 +11,16 @@ def free_memory() -> int:
     free = psutil.virtual_memory().available
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     try:
-        return min(free, int(limit.read_text()) - int(used.read_text()))
+        taken = int(used.read_text()) - _reclaimable(used.with_name("memory.stat"))
+        return min(free, int(limit.read_text()) - taken)
     except (OSError, ValueError):  # no control group, or one without a limit
         return free
+
+
+def _reclaimable(facts: Path) -> int:
+    """Bytes of a control group's memory that hold copies of files, and are given up where others need them."""
+    found = dict(line.split() for line in facts.read_text().splitlines())
+    return int(found.get("inactive_file", 0))
 
 
 def cache_folder() -> Path:

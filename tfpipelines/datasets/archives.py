@@ -1,7 +1,10 @@
 """Archives of files, .zip and .tar: unpacked once into the cache folder, then read as any folder."""
 
+import errno
 import hashlib
 import os
+import platform
+import re
 import shutil
 import tarfile
 import tempfile
@@ -12,10 +15,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO
+from tarfile import HeaderError, ReadError
+from typing import IO, Any
 
-from ..core.files import TEMPORARY, resource_error
+import psutil
+
+from ..core.files import TEMPORARY, resource_error, write_json
 from ..core.machine import cache_folder
+from ..core.run_files import found_json
 from ..core.words import counted, listed, megabytes
 from ..errors import ConfigError, DataError, ResourceError
 from .compressed import open_packed
@@ -27,6 +34,8 @@ from .sample_table import split_of
 _DAMAGED = (EOFError, zlib.error, LZMAError, zipfile.BadZipFile, tarfile.TarError, ValueError)
 _MOST_GROWTH, _SMALL = 200, 2**30  # how much larger than the archive its files may be, where they are above 1 GiB
 _CHUNK = 2**20
+_BAD_NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+_LONG_HEADERS = (b"x", b"g", b"X", b"L", b"K")  # types of headers that hold names and the like
 _UTF8 = 0x800  # flag of a name in a .zip
 
 
@@ -49,6 +58,19 @@ def within_archive(path: Path) -> Path | None:
     return None
 
 
+def folder_of(path: Path) -> tuple[Path, Path]:
+    """The folder that a path means, and how one would write it: of an archive that where it was unpacked.
+
+    Raises:
+        DataError, ResourceError: see `unpacked`.
+    """
+    if is_readable(path.name) and path.is_file():
+        whole = unpacked(path)
+        inner = content_root(path, whole, (), True)
+        return inner, path / inner.relative_to(whole)
+    return (path if path.exists() else within_archive(path) or path), path
+
+
 def unpacked(path: Path) -> Path:
     """The folder with the files of an archive; it is made where it is not there yet, or the archive has changed.
 
@@ -59,16 +81,21 @@ def unpacked(path: Path) -> Path:
     facts = path.stat()
     key = hashlib.sha256(f"{path.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}".encode()).hexdigest()[:16]
     folder = cache_folder() / "unpacked" / f"{path.name}-{key}"
-    if folder.is_dir():
+    if _is_whole(folder):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder.parent))
+        _remove_leftovers(folder.parent)
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=folder.parent))
+        temporary.chmod(0o777 & ~_umask())
     except OSError as error:
         cause = f"The cache folder {folder.parent} cannot be written: {error.strerror}."
         raise ConfigError(cause, "Name another in the environment variable TFPIPE_CACHE.") from error
     try:
-        _unpack(path, temporary)
+        left_out = _unpack(path, temporary)
+        write_json(_facts_of(folder), {"files": _count(temporary), "left_out": left_out})
+        if folder.is_dir() and not _is_whole(folder):  # something has removed files of it
+            shutil.rmtree(folder)
         try:
             os.replace(temporary, folder)
         except OSError:
@@ -81,6 +108,42 @@ def unpacked(path: Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def left_out_of(folder: Path) -> int:
+    """How many links, devices and pipes of an archive are not in the folder where it was unpacked."""
+    return int((found_json(_facts_of(folder)) or {}).get("left_out", 0))
+
+
+def _facts_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.json")
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether an archive was unpacked there, and no file has been removed since."""
+    return folder.is_dir() and (found_json(_facts_of(folder)) or {}).get("files") == _count(folder)
+
+
+def _count(folder: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(folder))
+
+
+def _prefix(process: int) -> str:
+    return f"{TEMPORARY}{platform.node()}-{process}-"
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what killed processes of this machine have left."""
+    here = re.compile(re.escape(f"{TEMPORARY}{platform.node()}-") + r"(\d+)-")
+    for path in folder.iterdir():
+        if (named := here.match(path.name)) and not psutil.pid_exists(int(named[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
 
 
 def content_root(path: Path, folder: Path, endings: tuple[str, ...], trees: bool) -> Path:
@@ -117,33 +180,55 @@ def content_root(path: Path, folder: Path, endings: tuple[str, ...], trees: bool
 
 @dataclass(frozen=True)
 class _Member:
-    """A regular file of an archive."""
+    """A regular file of an archive, or the size of all of them, or something that is left out.
 
-    name: str
-    size: int
+    Args:
+        link: of a hard link the name of the file that it is the same as.
+    """
+
+    name: str = ""
+    size: int = 0
     opened: IO[bytes] | None = None
+    link: str = ""
+    left_out: bool = False
 
 
-def _unpack(path: Path, folder: Path) -> None:
-    """Writes the regular files of an archive into an empty folder; links and devices are left out."""
+def _unpack(path: Path, folder: Path) -> int:
+    """Writes the regular files of an archive into an empty folder.
+
+    Returns:
+        How many links, devices and pipes are left out.
+    """
     zipped = path.name.lower().endswith(".zip")
-    room, packed, total = shutil.disk_usage(folder).free, path.stat().st_size, 0
+    room, packed, total, left_out = shutil.disk_usage(folder).free, path.stat().st_size, 0, 0
     try:
         with closing(_zip_members(path) if zipped else _tar_members(path)) as members:
             for member in members:
-                target = _target(path, folder, member.name)
+                left_out += member.left_out
                 total += member.size
                 _require_room(path, packed, total, room)
-                if member.opened is not None:
+                if member.link and not _target(path, folder, member.link).is_file():
+                    left_out += 1
+                elif member.link or member.opened is not None:
+                    target = _target(path, folder, member.name)
                     target.parent.mkdir(parents=True, exist_ok=True)
+                    if member.opened is None:
+                        shutil.copyfile(_target(path, folder, member.link), target)
+                        continue
                     with open(target, "wb") as file:
                         shutil.copyfileobj(member.opened, file, _CHUNK)
+    except OSError as error:
+        if isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)) or error.errno in _BAD_NAMES:
+            cause = f"{path} holds {member.name!r}, which cannot be a file here: {error.strerror}."
+            raise DataError(cause, "Pack it again with other names; nothing of it is used.") from error
+        raise
     except _DAMAGED as error:
         if isinstance(error, (DataError, ConfigError)):
             raise
         raise _damaged(path, error) from error
     except NotImplementedError as error:  # a method of compression that Python does not know
         raise DataError(f"{path} cannot be unpacked: {error}.", "Pack it again as a plain .zip or .tar.gz.") from error
+    return left_out
 
 
 def _require_room(path: Path, packed: int, total: int, room: int) -> None:
@@ -158,16 +243,17 @@ def _require_room(path: Path, packed: int, total: int, room: int) -> None:
 def _zip_members(path: Path) -> Generator[_Member]:
     """The files of a .zip; all of their sizes first, as its directory has them."""
     with zipfile.ZipFile(path) as archive:
-        infos = [info for info in archive.infolist() if not info.is_dir()]
+        infos = [info for info in archive.infolist() if not _zip_name(info).endswith("/")]
         if any(info.flag_bits & 1 for info in infos):
             raise DataError(f"{path} is encrypted.", "Unpack it with its password, then give the folder.")
-        yield _Member("all", sum(info.file_size for info in infos))
+        yield _Member(size=sum(info.file_size for info in infos))
         for info in infos:
             kind = info.external_attr >> 28  # of the file, as Unix has it
             if kind not in (0, 8):
+                yield _Member(left_out=True)
                 continue
             with archive.open(info) as stream:
-                yield _Member(_zip_name(info), 0, stream)
+                yield _Member(_zip_name(info), opened=stream)
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
@@ -183,12 +269,37 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 def _tar_members(path: Path) -> Generator[_Member]:
     with open_packed(path) as content:
-        with tarfile.open(fileobj=content, mode="r|") as archive:
+        with tarfile.open(fileobj=content, mode="r|", tarinfo=_StrictInfo) as archive:
             for info in archive:
                 if info.isfile():
                     yield _Member(info.name, info.size, archive.extractfile(info))
-        while content.read(_CHUNK):  # to the end, where its sum is compared
-            pass
+                elif info.islnk():
+                    yield _Member(info.name, link=info.linkname)
+                elif not info.isdir():
+                    yield _Member(left_out=True)
+        behind = 0
+        while piece := content.read(_CHUNK):  # to the end, where its sum is compared
+            behind += len(piece)
+            if behind > _SMALL:
+                raise ReadError("much follows its end")
+
+
+class _StrictInfo(tarfile.TarInfo):
+    """Headers of a .tar, which all must be whole: `tarfile` takes a damaged one for the end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: Any) -> Any:
+        try:
+            return super().fromtarfile(tarfile)
+        except HeaderError as error:
+            if type(error).__name__ == "EOFHeaderError":  # two blocks of zeros: the end
+                raise
+            raise ReadError(f"a header is damaged, or the end is missing ({error})") from error
+
+    def _proc_member(self, tarfile: Any) -> Any:
+        if self.type in _LONG_HEADERS and self.size > _CHUNK:
+            raise ReadError(f"a header of {megabytes(self.size)}")
+        return super()._proc_member(tarfile)  # type: ignore[misc]
 
 
 def _target(path: Path, folder: Path, name: str) -> Path:

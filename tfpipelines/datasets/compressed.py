@@ -17,6 +17,7 @@ COMPRESSIONS = tuple(_OPEN)
 _FIRST = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz"}  # bytes
 _SHARE = 4  # of the free memory that the content of a file may take: a quarter
 _CHUNK = 2**20
+_ALWAYS = 2**26  # bytes that are read whatever is free
 
 
 def ending_of(name: str) -> str:
@@ -49,7 +50,7 @@ def content_of(path: Path) -> bytes:
     try:
         if not compression:
             return path.read_bytes()
-        limit, pieces, size = free_memory() // _SHARE, [], 0
+        limit, pieces, size = max(free_memory() // _SHARE, _ALWAYS), [], 0
         with open(path, "rb") as raw, _OPEN[compression](raw) as stream:
             while piece := stream.read(_CHUNK):
                 pieces.append(piece)

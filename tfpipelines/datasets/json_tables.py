@@ -13,7 +13,8 @@ from .table_cells import frame_of
 
 def read_json(path: Path, text: str, lines: bool) -> pd.DataFrame:
     """JSON lines, or JSON in one piece: an array of objects, by itself or as the only array of an object; an object of
-    columns, each an array or an object of values by row; or columns, data and perhaps index, as pandas writes it.
+    columns, each an array, or an object of values by the number of the row; columns, data and perhaps index, as pandas
+    writes it; or an object that is the only row.
 
     Args:
         lines: whether the name says that there is an object a line.
@@ -43,17 +44,33 @@ def _rows_of_json(path: Path, content: object) -> tuple[list[str], list[list]]:
                 return [str(name) for name in names], data
             cause = f"{path}: a row of data has {len(wrong)} values, but there are {counted(len(names), 'column')}."
             raise DataError(cause, "Give every row as many values as there are columns.")
-        arrays = [value for value in content.values() if _are_objects(value)]
-        values = [list(value.values()) if isinstance(value, dict) else value for value in content.values()]
-        if len(arrays) == 1:
-            content = arrays[0]
-        elif values and all(isinstance(value, list) and len(value) == len(values[0]) for value in values):
-            return list(content), [list(row) for row in zip(*values)]
+        lists = [value for value in content.values() if isinstance(value, list)]
+        if len(lists) == 1 and _are_objects(lists[0]):
+            content = lists[0]
+        elif lists and len(lists) == len(content) and len({len(value) for value in lists}) == 1:
+            return list(content), [list(row) for row in zip(*lists)]
+        elif columns := _columns_by_row(content):
+            return columns
+        elif content and not any(isinstance(value, (list, dict)) for value in content.values()):
+            content = [content]  # a single row
     if not _are_objects(content):
         remedy = "Write an array of objects, one a row, with the names of the columns as keys."
         raise DataError(f"{path} holds JSON that is no table.", remedy)
     header = list(dict.fromkeys(key for record in content for key in record))
     return header, [[record.get(key) for key in header] for record in content]
+
+
+def _columns_by_row(content: dict) -> tuple[list[str], list[list]] | None:
+    """Columns and rows of columns that are objects of values by row, as pandas writes them: rows have numbers, the same
+    in all columns.
+    """
+    columns = list(content.values())
+    if not columns or not all(isinstance(column, dict) and column for column in columns):
+        return None
+    rows = list(columns[0])
+    if not all(row.isdecimal() for row in rows) or any(column.keys() != columns[0].keys() for column in columns):
+        return None
+    return list(content), [[column[row] for column in columns] for row in rows]
 
 
 def _are_objects(value: object) -> TypeGuard[list[dict]]:

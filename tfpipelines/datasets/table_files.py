@@ -57,8 +57,21 @@ def read_cells(path: Path, form: TableForm = PLAIN) -> pd.DataFrame:
     return cells
 
 
+def _in_seven_bits(encoding: str) -> bool:
+    """Whether an encoding writes letters beyond ASCII by bytes of ASCII."""
+    return any(encoded.isascii() and encoded for encoded in (letter.encode(encoding, "ignore") for letter in "é犬"))
+
+
 def _text_of(path: Path, content: bytes, encoding: str | None) -> tuple[str, str]:
     """The text of a file, and in words how it is encoded where that is neither UTF-8 nor told by its first bytes."""
+    if encoding is not None and _in_seven_bits(encoding):  # its bytes are valid UTF-8
+        try:
+            return content.decode(encoding), f"the encoding {encoding}"
+        except UnicodeDecodeError as error:
+            message = f"{path}: byte {error.start} is not {encoding}, as data.encoding has it."
+            raise DataError(message, "Set data.encoding to another one, or leave it out.") from error
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise DataError(f"{path} is UTF-32.", "Save the table as plain UTF-8 text.")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         try:
             return content.decode("utf-16"), ""

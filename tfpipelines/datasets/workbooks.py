@@ -31,10 +31,11 @@ def read_sheet(path: Path, sheet: str | None) -> pd.DataFrame:
         cause = f"{path} is not a readable workbook: {error}."
         raise DataError(cause, "Save it again, without a password, or the sheet as CSV.") from error
     whole = [(number, row) for number, row in enumerate(rows, 1) if any(cell != "" for cell in row)]
-    header = [str(cell).strip() for cell in whole[0][1]] if whole else []
-    named = [place for place, name in enumerate(header) if name]
+    header = [(cell_text(_of_sheet(cell)) or "").strip() for cell in whole[0][1]] if whole else []
+    named, nameless = ([place for place, name in enumerate(header) if bool(name) is there] for there in (True, False))
     for number, row in whole[1:]:
-        if beyond := next((cell for place, cell in enumerate(row) if cell != "" and place not in named), None):
+        beyond = next((row[place] for place in nameless if row[place] != ""), None)
+        if beyond is not None:
             cause = f"{path}, row {number}: {cell_text(beyond)!r} stands below no name of a column."
             raise DataError(cause, "Name every column in the first row, and put nothing else on the sheet.")
     cells = frame_of(

@@ -321,7 +321,8 @@ def test_features_are_cached_unless_pictures_are_augmented(tiny_backbone, monkey
     assert [phase["name"] for phase in seen.phases] == ["reconstruction"] and any(
         "features of 69 images" in note for note in seen.notes
     )
-    monkeypatch.setattr("tfpipelines.tasks.anomaly.images._MOST_FEATURES", 0)  # as if they were too many
+    too_many = lambda *words: None
+    monkeypatch.setattr("tfpipelines.tasks.anomaly.known_features.KnownFeatures.get", too_many)
     whole = tfpipelines.run("anomaly", [*small, "model.noise=0"], observer=seen)
     assert len(seen.phases) == 1
     monkeypatch.undo()

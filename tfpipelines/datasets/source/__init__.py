@@ -16,7 +16,7 @@ from ...core import plugins
 from ...core.config.files import packaged, sample_names
 from ...core.words import counted, is_url, nearest
 from ...errors import ConfigError, DataError
-from ..archives import content_root, is_readable, unpacked, within_archive
+from ..archives import content_root, is_readable, left_out_of, unpacked, within_archive
 from ..compressed import COMPRESSIONS
 from ..file_kinds import conversion, is_archive, unpacking
 from ..sample_table import SEPARATOR, given_splits, places
@@ -79,7 +79,7 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
         inner = content_root(located, whole, endings, trees)
         member = next(member for member in able if member.reads(inner))
         source = member(inner, path)
-        source.through = located / inner.relative_to(whole)
+        source.through, source.left_out = located / inner.relative_to(whole), left_out_of(whole)
         return source
     if is_archive(located.name) and located.is_file():
         raise DataError(f"{located} is an archive, which is not read.", unpacking(located))

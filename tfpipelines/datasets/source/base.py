@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from ...core.words import counted
 from ..compressed import ending_of
 from ..findings import Findings
 from ..folder_walk import Walk
@@ -30,12 +31,14 @@ class Source(ABC):
         tree: whether items are paths in folders, whose names may say something; then it has `walk`.
         root: the folder that items are files of; None where they are no local files.
         through: where an archive was unpacked, `path` as one would write it; None else.
+        left_out: links, devices and pipes of that archive, which are not there.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
     endings: ClassVar[tuple[str, ...]] = ()
     tree: ClassVar[bool] = False
     through: Path | None = None
+    left_out: int = 0
 
     def __init__(self, path: Path, named: str):
         self.path, self.named = path, named
@@ -112,6 +115,10 @@ class SampleTable:
         inside = self.source and self.source.through
         if inside and not any(finding.code == "unpacked" for finding in self.findings.entries):
             self.findings.add("unpacked", "note", f"{inside} is read from {self.source.path}, where it is unpacked")
+            if count := self.source.left_out:
+                what = counted(count, "symbolic link, device or pipe", "symbolic links, devices or pipes")
+                message = f"{what} of the archive left out"
+                self.findings.add("archive_links", "warning", message, "Pack the files instead")
 
     @property
     def read_columns(self) -> dict[str, str | tuple[str, ...]]:

@@ -50,7 +50,11 @@ class Table(Source):
                 message = f"The folder of images {root} does not exist."
                 raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
         written = self.written(request.form)
-        contents = take_contents(written) if files else {}
+        contents: dict[str, dict[str, bytes]] = {}
+        if files:
+            given = request.columns.get("image")
+            usual = _usual(written.columns, "image", request)
+            contents = take_contents(written, [name for name in ([given] if given else usual) if name in written])
         cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, *SPLITTING)}
         label, fold = column.get("label"), _one(column["fold"])

@@ -233,7 +233,10 @@ class Detection(Sampled):
         threshold = self._fit(model, frame.index.to_numpy(np.int64), rate, str(path))
         with suppress(ArtifactError):  # none, or a damaged one
             before, count = self.threshold, len(threshold.scores)
-            alarms = int(before.alarms(threshold.scores).sum())
+            rows = frame.index.to_numpy(np.int64)
+            groups = self._groups(rows)
+            scores = threshold.scores if groups is None else self._scores(model, rows)
+            alarms = int(before.alarms(scores, groups).sum())
             if alarms > count / 2:
                 message = f"{alarms} of {count} {self.unit}s were above the previous threshold: are they normal?"
                 kept = f"The previous threshold is kept in {out / metrics.BEFORE}"
@@ -313,8 +316,13 @@ class Detection(Sampled):
         threshold = metrics.Threshold.fit(scores, rate, self.unit, source)
         if groups is not None:
             threshold.fit_groups(str(self.pipeline.evaluation.threshold_by), groups, scores)
-        self._know_places(threshold, self._maps(model, rows[: metrics.MOST_MAPS]), rate)
+        self._know_places(threshold, self._maps(model, rows[: self._most_maps]), rate)
         return threshold
+
+    @property
+    def _most_maps(self) -> int:
+        """Of so many samples the maps tell what is usual of single places."""
+        return metrics.MOST_MAPS
 
     def _know_places(self, threshold, maps: np.ndarray, rate: float) -> None:
         """Tells a threshold what is usual of single places, by the maps of held-out samples."""

@@ -61,6 +61,10 @@ class SizedImages(Pixels):
         if self._asked_size is not None:
             height, width = self._asked_size
         elif self._takes is not None:
+            if any(side % backbones.PLACE for side in self._takes):
+                takes = " x ".join(map(str, self._takes))
+                cause = f"data.tiles: the backbone takes images of {takes} pixels, and tiles need multiples of "
+                raise ConfigError(f"{cause}{backbones.PLACE}.", "Set data.tiles=none, or use another backbone.")
             height, width = backbones.Tiles.around(self._takes, self._counts)
         else:
             height, width = (min(side // backbones.PLACE * backbones.PLACE, _TILE * count)

@@ -31,6 +31,7 @@ _MOST_KNOWN = 200  # anomalies of a given validation split that choose a detecto
 _SHOWN = 12
 _STATISTICS = 512  # images that tell mean and deviation of features where they are not kept
 _LARGE = 256**2  # pixels of images of which fewer pass at once
+_MOST_PLACES = 2**27  # of maps that are in memory at once
 _MOST_PIXELS = 2 * 10**7  # whose distances are ranked
 
 
@@ -358,6 +359,10 @@ class ImageAnomalies(SizedImages, ChosenDetection):
     def _maps(self, model, rows: np.ndarray) -> np.ndarray:
         none = np.zeros((0, *self.preprocessor.size), np.float32)
         return np.concatenate([none, *(self._answers(model, some)["map"] for some in self._in_chunks(rows))])
+
+    @property
+    def _most_maps(self) -> int:
+        return max(1, min(super()._most_maps, _MOST_PLACES // math.prod(self.preprocessor.size)))
 
     def _know_places(self, threshold, maps: np.ndarray, rate: float) -> None:
         super()._know_places(threshold, maps, rate)

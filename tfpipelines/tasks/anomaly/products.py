@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ...core.config import Pipeline
 from ...core.words import counted, listed, nearest
+from ...datasets.archives import folder_of
 from ...datasets.findings import Findings
 from ...datasets.folder_walk import Walk
 from ...datasets.sample_table import split_of
@@ -26,14 +27,17 @@ def find_products(pipeline: Pipeline, data: AnomalyImageData) -> Products:
         ConfigError: if `data.products` names what is not there, or one folder of masks is given for all.
         DataError: if the folder cannot be read.
     """
-    root = Path(data.path).expanduser()  # no data of the package have products
-    folders = Walk(root, data.follow_links, Findings()).children(root)[0] if root.is_dir() else []
-    found = product_folders(folders, data) if data.layout == "auto" and not is_visa(root) else []
+    there, root = folder_of(Path(data.path).expanduser())  # no data of the package have products
+    folders = Walk(there, data.follow_links, Findings()).children(there)[0] if there.is_dir() else []
+    found = product_folders(folders, data) if data.layout == "auto" and not is_visa(there) else []
     names = [folder.name for folder in found]
     if data.products is None:
         if len(found) < 2:
             return Products()
     else:
+        if data.layout != "auto":
+            cause = f"data.products goes with data.layout=auto, not {data.layout}."
+            raise ConfigError(cause, "Leave one of them out.")
         _require(data.products, names, root)
         names = [name for name in names if name in data.products]
     if data.masks:

@@ -146,7 +146,7 @@ def _fill(grid: np.ndarray, places: np.ndarray, stretch: np.ndarray) -> None:
 def written(seconds: np.ndarray, times: Times) -> np.ndarray:
     """The times of a grid, str (points,): as ISO 8601 in UTC, with its offset where dates have one, or as numbers."""
     if not times.dates:
-        return np.array([f"{value:.12g}" for value in seconds], str)
+        return np.array([str(int(value)) if value.is_integer() else f"{value:.15g}" for value in seconds.tolist()], str)
     offset = "+00:00" if have_offsets(times.written) else ""
     when = pd.to_datetime(np.round(seconds * 1000).astype(np.int64), unit="ms")
     whole = bool((when.microsecond == 0).all())

@@ -84,6 +84,7 @@ def read_rows(
         roles = {role: name for role, name in request.columns.items() if role not in SPLITTING}
         later = replace(request, columns={**roles, "split": None}, optional=tuple(roles))
         tested = open_source(test_path, ROWS, "data.test_path").read(later)
+        require_groups(tested.frame, by, False, findings)
         frame, cells, of_test = _with_test(tested, data, frame, cells, kinds, findings)
         if data.label_column and label is None and of_test is None:
             message = f"Neither {data.path} nor {test_path} has a column {data.label_column!r}."
