@@ -321,6 +321,13 @@ def test_usual_names_of_arrays(tmp_path, order):
     assert set(table.frame["label"]) == {"0", "1"}
 
 
+def test_further_arrays_beside_x_and_y_are_left_alone(tmp_path):
+    images = np.zeros((4, 8, 8), "uint8")
+    np.savez(tmp_path / "a.npz", x=images, y=np.arange(4), test_x=images[:2], test_y=np.arange(2))
+    table = image_samples.read_image_source(ImageData(path=str(tmp_path / "a.npz")))
+    assert len(table.frame) == 4 and table.frame["split"].isna().all()
+
+
 def test_columns_of_0_and_1_in_arrays(tmp_path):
     images = np.zeros((4, 8, 8), "uint8")
     np.savez(tmp_path / "a.npz", x=images, y=np.eye(3)[[0, 2, 1, 2]])

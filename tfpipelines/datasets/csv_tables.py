@@ -81,7 +81,8 @@ def _read_rows(path: Path, text: str, delimiter: str, quoting: Literal[0, 3] = c
                 lines.append(start)
             start = reader.line_num + 1
     except csv.Error as error:
-        message = f"{path}, line {start}: {str(error).replace(delimiter, _named(delimiter))}."
+        told = str(error).replace(f"'{delimiter}'", f"'{_named(delimiter)}'")
+        message = f"{path}, line {start}: {told}."
         raise DataError(message, "Fix the line; double the quotes inside quoted fields.") from error
     return frame_of(path, header, rows, lines)
 

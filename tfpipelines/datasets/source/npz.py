@@ -87,8 +87,10 @@ def _pieces(path: Path, arrays: dict[str, np.ndarray], floats: bool) -> list[_Pi
         DataError: if its arrays do not fit together.
     """
     pieces: list[tuple[np.ndarray, np.ndarray | None, np.ndarray | str | None]] = []
+    plain = any(name in arrays for name in _SAMPLES)  # then test_x is something of its own
     for name, images in arrays.items():
-        for pattern, (kind, word) in {"{0}_{1}": _parted(name), "{1}_{0}": _parted(name)[::-1]}.items():
+        forms = {"{0}_{1}": _parted(name)} | ({} if plain else {"{1}_{0}": _parted(name)[::-1]})
+        for pattern, (kind, word) in forms.items():
             if kind in _SAMPLES and (split := split_of(word)):
                 others = (arrays.get(pattern.format(other, word)) for other in _LABELS)
                 pieces.append((images, next((labels for labels in others if labels is not None), None), split))
