@@ -587,6 +587,7 @@ class Stop(Observer):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_a_default_batch_size_fits_itself_to_few_samples(photos):
     class Heard(Observer):
         notes: list[str] = []

@@ -48,6 +48,7 @@ def stopped(root, tmp_path_factory):
     return folder, between, failed.value
 
 
+@pytest.mark.slow
 def test_what_was_done_before_a_signal_is_told(stopped):
     folder, (content, listed, remedy), _ = stopped
     assert [row["state"] for row in content["products"]] == ["done", "interrupted", "not begun"]
@@ -56,6 +57,7 @@ def test_what_was_done_before_a_signal_is_told(stopped):
     assert listed["metric"]["name"] == "roc_auc"
 
 
+@pytest.mark.slow
 def test_a_product_that_fails_is_named_and_stops_no_other(stopped):
     folder, _, error = stopped
     assert error.exit_code == 3 and error.cause == "1 of 3 products failed: few."
@@ -71,6 +73,7 @@ def test_a_product_that_fails_is_named_and_stops_no_other(stopped):
     assert run.status["state"] == "failed" and run.metrics == error.result
 
 
+@pytest.mark.slow
 def test_the_table_has_each_product_and_the_mean(stopped):
     folder, _, error = stopped
     table = pd.read_csv(folder / "products.csv")
@@ -100,6 +103,7 @@ def test_each_is_an_ordinary_run_that_equals_one_by_itself(stopped, root):
     assert tfpipelines.compare(both)["metrics"]["test"]["roc_auc"][0]["value"] == alone.metrics["test"]["roc_auc"]
 
 
+@pytest.mark.slow
 def test_commands_for_one_model_name_the_runs(stopped, root, tfpipe):
     folder, _, _ = stopped
     run = tfpipelines.load(folder)
@@ -118,6 +122,7 @@ def test_commands_for_one_model_name_the_runs(stopped, root, tfpipe):
     assert "products (anomaly)" in result.out and "failed" in result.out
 
 
+@pytest.mark.slow
 def test_the_report_has_the_table(stopped):
     folder, _, _ = stopped
     page = tfpipelines.report(folder)

@@ -98,6 +98,7 @@ def goes_through(tfpipe, pipeline, small, path):
     return tfpipelines.load("runs/made")
 
 
+@pytest.mark.slow
 @pytest.mark.eager
 def test_pictures_of_a_new_source(lists, tfpipe, tmp_path, digits):
     images = pictures(digits)

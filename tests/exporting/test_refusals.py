@@ -274,6 +274,7 @@ def test_pictures_of_every_kind_go_through_as_files(tmp_path, digits):
         assert tfpipelines.export(run, format).manifest["proof"]["largest_difference"] < 1e-5
 
 
+@pytest.mark.slow
 def test_texts_go_through_as_strings_of_one_form(text_run, tmp_path, monkeypatch):
     """The proof replays decomposed characters, as some systems write them: the manifest says what is done with them."""
     composed = "a fine film, d\u00e9j\u00e0 vu"

@@ -33,8 +33,8 @@ SMALL = {
 
 EVERY = sorted(CASES | EVERY_FITTED)
 # The others are slow ones where a test is of the code that they share.
-# anomaly, anomaly-table, anomaly-series, dcgan leave the same in their own tests
-FINISHED = ("image-cls", "text-cls")
+# anomaly, anomaly-table, anomaly-series, text-cls, dcgan leave the same in their own tests
+FINISHED = ("image-cls",)
 # Resumed: image-cls in tests/training/test_resume.py; finetune, dcgan in their tests; text-cls, anomaly-table in
 # tests/networks/test_own.py. Repeated by its pipeline: the best trial in tests/tuning/test_search.py.
 RESUMED = ()

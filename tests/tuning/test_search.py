@@ -19,7 +19,7 @@ import tfpipelines.tuning.importance as importance
 from tfpipelines import Observer
 from tfpipelines.errors import ConfigError, Interrupted
 
-from ..conftest import ROOT, some
+from ..conftest import ROOT
 
 SMALL = {
     "model.name": "mlp",
@@ -90,7 +90,8 @@ def test_batch_sizes_that_are_larger_than_the_training_split_are_left_out(tmp_pa
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("count", some([3, 8], (3,)))
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [3, 8])
 def test_a_search_leaves_what_it_promises_and_its_best_pipeline_repeats_the_trial(count, tfpipe, monkeypatch, digits):
     assert importance.LEAST == 8
     monkeypatch.setattr(importance, "LEAST", count)  # trials, from which on it is drawn

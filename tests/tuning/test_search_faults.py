@@ -194,6 +194,7 @@ def stopped(**changes):
         tune(Stop(), name="stopped", search__trials=2, train__epochs=1, **changes)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_not_the_same_any_more_does_not_go_on(tfpipe):
     stopped()
     folder = tfpipelines.load("runs/stopped").folder

@@ -123,6 +123,7 @@ def machines(tmp_path_factory):
     return tfpipelines.run("anomaly-table", fields, out=folder, name="run", observer=Observer())
 
 
+@pytest.mark.slow
 def test_each_group_keeps_its_false_alarm_rate(machines):
     rows = {row["group"]: row for row in machines.metrics["groups"]}
     assert {name: row["own"] for name, row in rows.items()} == {"fine": True, "coarse": True, "rare": False}
@@ -145,6 +146,7 @@ def test_each_group_keeps_its_false_alarm_rate(machines):
     assert tfpipelines.verify(machines.folder).ok
 
 
+@pytest.mark.slow
 def test_new_rows_are_judged_by_their_group(machines):
     run = tfpipelines.load(machines.folder)
     data = pd.DataFrame({"a": [0.0] * 5, "b": [6.0] * 5, "machine": ["fine", "coarse", "rare", "new", None]})
@@ -163,6 +165,7 @@ def test_new_rows_are_judged_by_their_group(machines):
                                   told[["score", "p_value", "verdict", "group", "threshold"]], rtol=1e-5)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_new_data_are_evaluated_watched_and_recalibrated_by_group(machines, tmp_path):
     new = write_rows(tmp_path / "new.csv", {"fine": (150, 1), "coarse": (150, 6), "other": (40, 3)}, seed=3)
     run = tfpipelines.load(machines.folder)

@@ -77,6 +77,7 @@ def test_the_pipeline_says_nothing_of_its_sample_that_would_follow_to_other_data
     assert pipeline.search.objective.metric == "val_pseudo_roc_auc"
 
 
+@pytest.mark.slow
 def test_quick_detectors_see_every_kind_and_say_what_they_are():
     candidates = ["matrix_profile", {"name": "pca", "centered": True}]
     with eagerly():
