@@ -244,8 +244,8 @@ class ImageAnomalies(SizedImages, ChosenDetection):
         return backbones.reconstructing_part(network), backbones.feature_network(network)
 
     def _standardize(self, network, features: np.ndarray) -> None:
-        told = networks.statistics(features)
-        networks.set_statistics(network, told.mean, told.deviation)
+        axes = (0, 1, 2)  # at once, as always: blocks have other last digits
+        networks.set_statistics(network, features.mean(axes, dtype=np.float64), features.std(axes, dtype=np.float64))
 
     @property
     def _inference_batch(self) -> int:
