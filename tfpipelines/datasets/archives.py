@@ -10,13 +10,9 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Generator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, nullcontext
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from tarfile import HeaderError, ReadError
-from typing import IO, Any
 
 import psutil
 
@@ -25,7 +21,7 @@ from ..core.machine import cache_folder
 from ..core.run_files import found_json
 from ..core.words import counted, listed, megabytes
 from ..errors import ConfigError, DataError, ResourceError
-from .compressed import open_packed
+from .archive_members import Member, members_of
 from .file_kinds import READABLE
 from .findings import Findings
 from .folder_walk import Walk
@@ -35,8 +31,6 @@ _DAMAGED = (EOFError, zlib.error, LZMAError, zipfile.BadZipFile, tarfile.TarErro
 _MOST_GROWTH, _SMALL = 200, 2**30  # how much larger than the archive its files may be, where they are above 1 GiB
 _CHUNK = 2**20
 _BAD_NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
-_LONG_HEADERS = (b"x", b"g", b"X", b"L", b"K")  # types of headers that hold names and the like
-_UTF8 = 0x800  # flag of a name in a .zip
 
 
 def is_readable(name: str) -> bool:
@@ -178,45 +172,29 @@ def content_root(path: Path, folder: Path, endings: tuple[str, ...], trees: bool
     raise DataError(f"{path} holds {named}.", f"Name one: {path}/{example}.")
 
 
-@dataclass(frozen=True)
-class _Member:
-    """A regular file of an archive, or the size of all of them, or something that is left out.
-
-    Args:
-        link: of a hard link the name of the file that it is the same as.
-    """
-
-    name: str = ""
-    size: int = 0
-    opened: IO[bytes] | None = None
-    link: str = ""
-    left_out: bool = False
-
-
 def _unpack(path: Path, folder: Path) -> int:
     """Writes the regular files of an archive into an empty folder.
 
     Returns:
         How many links, devices and pipes are left out.
     """
-    zipped = path.name.lower().endswith(".zip")
     room, packed, total, left_out = shutil.disk_usage(folder).free, path.stat().st_size, 0, 0
+    member = Member()
     try:
-        with closing(_zip_members(path) if zipped else _tar_members(path)) as members:
+        with closing(members_of(path)) as members:
             for member in members:
-                left_out += member.left_out
-                total += member.size
-                _require_room(path, packed, total, room)
-                if member.link and not _target(path, folder, member.link).is_file():
+                same = _target(path, folder, member.link) if member.link else None  # a hard link becomes a copy
+                if member.left_out or (same and not same.is_file()):
                     left_out += 1
-                elif member.link or member.opened is not None:
-                    target = _target(path, folder, member.name)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    if member.opened is None:
-                        shutil.copyfile(_target(path, folder, member.link), target)
-                        continue
-                    with open(target, "wb") as file:
-                        shutil.copyfileobj(member.opened, file, _CHUNK)
+                    continue
+                total += same.stat().st_size if same else member.size
+                _require_room(path, packed, total, room)
+                target = _target(path, folder, member.name)
+                if target in (folder, same):  # the size of all, or a link to itself
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with open(same, "rb") if same else nullcontext(member.opened) as content, open(target, "wb") as file:
+                    shutil.copyfileobj(content, file, _CHUNK)
     except OSError as error:
         if isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)) or error.errno in _BAD_NAMES:
             cause = f"{path} holds {member.name!r}, which cannot be a file here: {error.strerror}."
@@ -238,68 +216,6 @@ def _require_room(path: Path, packed: int, total: int, room: int) -> None:
     if total > _SMALL and total > _MOST_GROWTH * packed:
         cause = f"{path} has {megabytes(packed)}, and its files {megabytes(total)} and more: it may be a zip bomb."
         raise DataError(cause, "Unpack it yourself if that is meant, and give the folder.")
-
-
-def _zip_members(path: Path) -> Generator[_Member]:
-    """The files of a .zip; all of their sizes first, as its directory has them."""
-    with zipfile.ZipFile(path) as archive:
-        infos = [info for info in archive.infolist() if not _zip_name(info).endswith("/")]
-        if any(info.flag_bits & 1 for info in infos):
-            raise DataError(f"{path} is encrypted.", "Unpack it with its password, then give the folder.")
-        yield _Member(size=sum(info.file_size for info in infos))
-        for info in infos:
-            kind = info.external_attr >> 28  # of the file, as Unix has it
-            if kind not in (0, 8):
-                yield _Member(left_out=True)
-                continue
-            with archive.open(info) as stream:
-                yield _Member(_zip_name(info), opened=stream)
-
-
-def _zip_name(info: zipfile.ZipInfo) -> str:
-    """A name, in UTF-8 also where that is not said; with slashes where there are backslashes alone."""
-    name = info.filename
-    if not (info.flag_bits & _UTF8 or name.isascii()):
-        try:
-            name = name.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            pass
-    return name if "/" in name else name.replace("\\", "/")
-
-
-def _tar_members(path: Path) -> Generator[_Member]:
-    with open_packed(path) as content:
-        with tarfile.open(fileobj=content, mode="r|", tarinfo=_StrictInfo) as archive:
-            for info in archive:
-                if info.isfile():
-                    yield _Member(info.name, info.size, archive.extractfile(info))
-                elif info.islnk():
-                    yield _Member(info.name, link=info.linkname)
-                elif not info.isdir():
-                    yield _Member(left_out=True)
-        behind = 0
-        while piece := content.read(_CHUNK):  # to the end, where its sum is compared
-            behind += len(piece)
-            if behind > _SMALL:
-                raise ReadError("much follows its end")
-
-
-class _StrictInfo(tarfile.TarInfo):
-    """Headers of a .tar, which all must be whole: `tarfile` takes a damaged one for the end."""
-
-    @classmethod
-    def fromtarfile(cls, tarfile: Any) -> Any:
-        try:
-            return super().fromtarfile(tarfile)
-        except HeaderError as error:
-            if type(error).__name__ == "EOFHeaderError":  # two blocks of zeros: the end
-                raise
-            raise ReadError(f"a header is damaged, or the end is missing ({error})") from error
-
-    def _proc_member(self, tarfile: Any) -> Any:
-        if self.type in _LONG_HEADERS and self.size > _CHUNK:
-            raise ReadError(f"a header of {megabytes(self.size)}")
-        return super()._proc_member(tarfile)  # type: ignore[misc]
 
 
 def _target(path: Path, folder: Path, name: str) -> Path:
