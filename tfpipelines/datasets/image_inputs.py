@@ -21,7 +21,8 @@ from .raw_inputs import Found, is_array, is_missing, walk_inputs
 from .source.base import SampleTable
 from .source.named_files import is_file, local_name
 from .source.requests import IMAGES, Request
-from .source.table import Frame, find_column
+from .source.table import Frame
+from .source.table_columns import find_column
 from .table_cells import in_words
 from .table_files import PLAIN, TableForm
 

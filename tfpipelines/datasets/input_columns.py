@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .raw_inputs import is_missing
-from .source.table import clean_label
+from .source.table_labels import clean_label
 from .table_cells import cell_text
 
 _IDENTIFIERS = ("id", "key", "uuid", "guid")  # usual names, the likeliest first; others end in _id

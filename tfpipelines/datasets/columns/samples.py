@@ -20,7 +20,8 @@ from ..source import open_source, settle_labels
 from ..source.base import SampleTable
 from ..source.requests import FEATURES, Request
 from ..source.requests import Kind as RequestKind
-from ..source.table import Frame, clean_label
+from ..source.table import Frame
+from ..source.table_labels import clean_label
 from ..table_cells import LINE, cells_of, in_words
 from ..table_files import PLAIN, TableForm
 from ..targets import settle_target

@@ -14,7 +14,7 @@ from ...datasets.columns.types import choose_columns as kinds_of_columns
 from ...datasets.findings import Findings, Severity
 from ...datasets.identifiers import named_like_identifier
 from ...datasets.source.base import SampleTable
-from ...datasets.source.table import clean_label
+from ...datasets.source.table_labels import clean_label
 from ...datasets.table_cells import LINE
 from ...datasets.times import are_dates
 from .normal_samples import means_normal, means_normal_in

@@ -12,7 +12,8 @@ from ...datasets.findings import Findings
 from ...datasets.source import locate
 from ...datasets.source.base import SampleTable
 from ...datasets.source.requests import INTERVALS, Request, form_of
-from ...datasets.source.table import Table, clean_label
+from ...datasets.source.table import Table
+from ...datasets.source.table_labels import clean_label
 from ...datasets.table_cells import LINE
 from ...datasets.times import TimeFormat, date_and_clock, order_of_dates, parse_dates, seconds
 from ...errors import DataError

@@ -17,7 +17,7 @@ from ...datasets.findings import Findings
 from ...datasets.input_columns import cell_name
 from ...datasets.row_stream import Unread
 from ...datasets.source.requests import SERIES, Request
-from ...datasets.source.table import find_column
+from ...datasets.source.table_columns import find_column
 from ...datasets.table_cells import LINE, cell_text
 from ...datasets.times import TimeFormat
 from ...errors import DataError
