@@ -83,7 +83,7 @@ SHAPES: dict[str, Any] = {
     "threshold.json": {
         "threshold": float, "false_alarm_rate": float, "unit": str, "source": str, "scores": [float],
         "places": [float, float], "by": str, "few": {str: int},
-        "groups": {str: {"threshold": float, "scores": [float], "samples": int}},
+        "groups": {str: {"threshold": float, "false_alarm_rate": float, "scores": [float], "samples": int}},
     },
     "search.json": {
         "content": {"task": str, "(code)": {str: {"path": str, "text": str}}},

@@ -143,7 +143,8 @@ class Threshold:
             threshold.by, threshold.few = facts.get("by", ""), facts.get("few", {})
             for name, own in facts.get("groups", {}).items():
                 source = f"{threshold.by}={name} of {threshold.source}"
-                of_group = cls.fit(np.array(own["scores"], np.float64), rate, threshold.unit, source)
+                of_its_own = float(own.get("false_alarm_rate", rate))  # that of all may have been edited
+                of_group = cls.fit(np.array(own["scores"], np.float64), of_its_own, threshold.unit, source)
                 if float(own["threshold"]) != of_group.threshold:
                     of_group.edit(float(own["threshold"]))
                 threshold.groups[name] = of_group
@@ -230,8 +231,9 @@ class Threshold:
         places = {} if self.pixel is None else {"pixel": self.pixel}
         facts: dict[str, Any] = {"threshold": self.threshold, **promise, **origin, **places}
         if self.by:
-            of = lambda one: {"threshold": one.threshold, "interval": one.interval, "samples": len(one.scores)}
-            facts |= {"by": self.by, "groups": {name: of(one) for name, one in self.groups.items()}, "few": self.few}
+            names = "threshold", "false_alarm_rate", "interval", "samples"
+            groups = {name: {key: one.facts()[key] for key in names} for name, one in self.groups.items()}
+            facts |= {"by": self.by, "groups": groups, "few": self.few}
         return facts
 
     @property

@@ -1,8 +1,6 @@
 """Fitted detectors from data to verdict, and the choice among detectors without an anomaly."""
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from tfpipelines.tasks.base import checked
 from ...conftest import some
 from ...eager import eagerly
 from ..cases import FITTED
+from .stopping import StopAtNote
 
 FEW = {"train.batch_size": 16, "evaluation.bootstrap": 20, "evaluation.baselines": False}
 OF_NETWORKS = ("components", "covariance", "neighbors", "max_samples", "latent")  # fields that the pipeline searches
@@ -149,17 +148,6 @@ def test_its_fields_are_searched():
 QUICK = [{"name": "knn", "rows": 50}, "gaussian"]
 
 
-class Stop(Observer):
-    """Sends this process a signal at a note that begins so."""
-
-    def __init__(self, words):
-        self.words = words
-
-    def note(self, text):
-        if text.startswith(self.words):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
 AMONG = {"model.candidates": QUICK, "train.epochs": 2, "data.validation": 0.2}
 
 
@@ -184,7 +172,7 @@ def test_a_resumed_run_chooses_the_same():
     whole = run_of("auto", **AMONG)
     with pytest.raises(Interrupted):
         settings = {"data.path": "t.csv", "model.name": "auto", **FEW, **AMONG}
-        tfpipelines.run("anomaly-table", settings, name="stopped", observer=Stop("Candidate 2"))
+        tfpipelines.run("anomaly-table", settings, name="stopped", observer=StopAtNote("Candidate 2"))
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
     same = zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in same)

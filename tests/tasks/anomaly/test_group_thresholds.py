@@ -86,6 +86,13 @@ def test_written_and_read_again_and_edited(tmp_path):
     (tmp_path / "threshold.json").write_text(json.dumps(content))
     edited = Threshold.read(tmp_path).groups["a"]
     assert edited.edited and edited.threshold == 0.5
+    content["threshold"] = 10.0  # which no group hears of
+    (tmp_path / "threshold.json").write_text(json.dumps(content))
+    Threshold.read(tmp_path).write(tmp_path, "threshold.before.json")
+    (tmp_path / "threshold.before.json").rename(tmp_path / "threshold.json")
+    again = Threshold.read(tmp_path)
+    assert again.threshold == 10 and again.groups["a"].threshold == 0.5
+    assert again.groups["b"].facts() == threshold.groups["b"].facts()
     content["groups"]["a"]["scores"] = "no list"
     (tmp_path / "threshold.json").write_text(json.dumps(content))
     with pytest.raises(ArtifactError, match="groups.a.scores"):
@@ -174,6 +181,10 @@ def test_new_data_are_evaluated_watched_and_recalibrated_by_group(machines, tmp_
     alone = write_rows(tmp_path / "coarse.csv", {"coarse": (200, 6)}, seed=4)
     assert not run.watch(alone)["shifted"]  # with one threshold all of these would be odd
     copy = tmp_path / "copy"
+    shutil.copytree(machines.folder, copy)
+    told = tfpipelines.load(copy).recalibrate(alone)["findings"]  # by the threshold of all they would be alarms
+    assert "mostly_alarms" not in {finding["code"] for finding in told}
+    shutil.rmtree(copy)
     shutil.copytree(machines.folder, copy)
     again = tfpipelines.load(copy)
     result = again.recalibrate(new)

@@ -1,8 +1,6 @@
 """A detector of images that is chosen without anomalies, or is the mean of several."""
 
 import json
-import os
-import signal
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from tfpipelines.tasks.base import checked
 
 from ...product_images import SMALL, write_image, write_mvtec
 from ..cases import FILES, SMALL_ANOMALY, answers, brick_files
+from .stopping import StopAtNote
 
 
 @pytest.mark.slow
@@ -104,17 +103,6 @@ def test_the_choice_by_known_anomalies_is_told(with_validation):
     assert all(0 <= score <= 1 for score in scores) and run.metrics["validation"]["pseudo_roc_auc"] == max(scores)
 
 
-class Stop(Observer):
-    """Sends this process a signal at a note that begins so."""
-
-    def __init__(self, words):
-        self.words = words
-
-    def note(self, text):
-        if text.startswith(self.words):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
 @pytest.mark.slow
 def test_a_resumed_run_chooses_the_same_by_features_that_are_computed_again(tiny_backbone):
     each = [f"{{name: memory, places: 50, backbone: {tiny_backbone}}}"]
@@ -122,7 +110,7 @@ def test_a_resumed_run_chooses_the_same_by_features_that_are_computed_again(tiny
     words = ["model.name=auto", f"model.candidates=[{', '.join(each)}]", *SMALL_ANOMALY[1:], "data.size=32"]
     whole = tfpipelines.run("anomaly", words, observer=Observer())
     with pytest.raises(Interrupted):
-        tfpipelines.run("anomaly", words, name="stopped", observer=Stop("Candidate 2"))
+        tfpipelines.run("anomaly", words, name="stopped", observer=StopAtNote("Candidate 2"))
     resumed = tfpipelines.resume("runs/stopped", observer=Observer())
     chosen = [[entry["chosen"] for entry in run.metrics["candidates"]] for run in (whole, resumed)]
     assert chosen[0] == chosen[1] and whole.metrics["validation"] == resumed.metrics["validation"]

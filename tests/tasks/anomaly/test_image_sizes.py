@@ -75,11 +75,22 @@ def test_larger_images_are_seen_in_tiles(tiles, size, counts, large, tiny_backbo
     assert any(line.startswith(f"tiles: {counts[0]} x {counts[1]} of ") for line in told["about"]) == (cut is not None)
 
 
-def test_a_backbone_of_one_size_sees_tiles_of_it(large, tmp_path):
-    inputs = x = keras.Input((96, 96, 3))
+def backbone_of(side, path):
+    inputs = x = keras.Input((side, side, 3))
     for number in range(3):
         x = keras.layers.Conv2D(4, 3, 2, "same", activation="relu", name=f"conv{number}")(x)
-    keras.Model(inputs, x, name="fixed").save(tmp_path / "fixed.keras")
+    keras.Model(inputs, x, name="fixed").save(path)
+    return path
+
+
+def test_a_backbone_whose_size_is_no_multiple_of_places_sees_no_tiles(large, tmp_path):
+    with pytest.raises(ConfigError, match="takes images of 99 x 99 pixels, and tiles need multiples of 8") as caught:
+        task_of(large, backbone_of(99, tmp_path / "fixed.keras"), **{"data.tiles": 2})
+    assert "data.tiles=none" in caught.value.remedy
+
+
+def test_a_backbone_of_one_size_sees_tiles_of_it(large, tmp_path):
+    backbone_of(96, tmp_path / "fixed.keras")
     assert task_of(large, tmp_path / "fixed.keras").preprocessor.size == (96, 96)
     task = task_of(large, tmp_path / "fixed.keras", **{"data.tiles": "[2,3]"})
     assert task.preprocessor.size == (168, 256) and task._load_backbone().tiles.tile == (96, 96)

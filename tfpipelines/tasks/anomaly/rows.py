@@ -279,6 +279,7 @@ def tell_scaling(values: np.ndarray, columns: list[str], scaling: str, findings:
     if robust:
         what = f"{counted(len(robust), 'column')} with a few extreme values among the training rows"
         message = f"data.scaling=auto: {what}: scaled by median and quartiles"
+        message += ", unless train.contamination leaves those out"
         findings.add("scaling", "note", message, "Set data.scaling=standard to scale them as the others", robust)
 
 
