@@ -6,7 +6,6 @@ import csv
 import io
 from functools import partial
 from shutil import copyfile
-from statistics import mean, stdev
 from typing import Any
 
 from . import training
@@ -22,7 +21,7 @@ from .core.trust import require as require_trust
 from .core.unchanged import require_same_pipeline
 from .core.words import counted, quoted
 from .errors import MemoryExhaustedError, ResourceError, TfpipelinesError
-from .metrics import product_figures
+from .metrics import product_figures, spread_of
 from .reporting import write_reports
 from .runner import Runner
 from .tasks import SCHEMAS, new_task
@@ -114,7 +113,7 @@ def _write_table(
     for split in ("validation", "test"):
         names = dict.fromkeys(name for row in done for name in row[split])
         of_each = {name: [row[split][name] for row in done if row[split].get(name) is not None] for name in names}
-        spread[split] = {name: _spread(values) for name, values in of_each.items() if values}
+        spread[split] = {name: spread_of(values) for name, values in of_each.items() if values}
     means = {split: {name: entry["mean"] for name, entry in some.items()} for split, some in spread.items() if some}
     seconds = round(sum(row["seconds"] for row in done), 3)
     about = [
@@ -141,11 +140,6 @@ def _row(inner: RunFolder, name: str, error: TfpipelinesError | None) -> dict[st
         row |= {split: metrics.get(split, {}) for split in ("validation", "test")}
         row |= {"network": metrics.get("network", {}).get("name", ""), "seconds": metrics["time"]["total"]}
     return row
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    found = {"mean": mean(values), "min": min(values), "max": max(values)}
-    return found | ({"std": stdev(values)} if len(values) > 1 else {})
 
 
 def _as_csv(rows: list[dict[str, Any]], means: dict[str, float], seconds: float) -> str:

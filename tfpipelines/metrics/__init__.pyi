@@ -23,6 +23,7 @@ from .detection import outside_by_group as outside_by_group
 from .detection import place_metrics as place_metrics
 from .detection import ranking_metrics as ranking_metrics
 from .detection import series_metrics as series_metrics
+from .folds import spread_of as spread_of
 from .folds import summarize_folds as summarize_folds
 from .generation import COLLAPSE as COLLAPSE
 from .generation import FeatureExtractor as FeatureExtractor
