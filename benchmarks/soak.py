@@ -1,11 +1,11 @@
 """Runs and searches of every task, disturbed at random moments and resumed until they are done. What they leave must
 equal, bit for bit, what an undisturbed one leaves.
 
-    python benchmarks/soak.py --kills 300 --minutes 60
+    python benchmarks/soak.py --kills 300 --minutes 60 --lanes 2
     python benchmarks/soak.py --task image-cls --kind search --fault disk --seed 7
 
 The cases are those of tests/tasks/cases.py, two epochs long. The moment of a fault is drawn uniformly over the time
-that the undisturbed run takes, and up to three faults hit one run. Linux only. Exit code 1 if anything differs or is
+that the undisturbed run takes, and up to five faults hit one run. Linux only. Exit code 1 if anything differs or is
 lost.
 
 kill, terminate, interrupt    SIGKILL, SIGTERM and SIGINT to the process (of a search: to its supervisor)
@@ -16,6 +16,7 @@ memory                        one of its processes, or all, gets hardly any more
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import random
@@ -42,7 +43,7 @@ SIZES = (0, 400, 4_000, 60_000)  # bytes that a file may still have, or that the
 DISK = 2**28  # bytes of a tmpfs
 ROOMS = (0, 2**21, 2**25)  # bytes of memory that are left
 FILLER = "filler"
-MOST_FAULTS, MOST_RESUMES = 3, 8
+MOST_FAULTS, MOST_RESUMES = 5, 10
 PATIENCE = 90.0  # seconds, besides ten times the undisturbed time, after which a process counts as hung
 
 
@@ -76,7 +77,11 @@ def main() -> int:
     parser.add_argument("--fault", action="append", choices=FAULTS, help="only this one; may be repeated")
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="copy what differs or is lost there")
+    parser.add_argument("--lanes", type=int, default=1, help="as many at a time, each with its part of the tasks")
+    parser.add_argument("--counts", type=Path, help=argparse.SUPPRESS)  # where a lane writes what it has counted
     given = parser.parse_args()
+    if given.lanes > 1:
+        return in_lanes(given, given.task or sorted(CASES))
     multiprocessing.set_start_method("forkserver")
     multiprocessing.set_forkserver_preload([*_PRELOADED, "tests.tasks.cases"])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
@@ -88,7 +93,28 @@ def main() -> int:
                 process.kill()
                 process.join()
             print("stopped", file=sys.stderr)
+        if given.counts:
+            given.counts.write_text(json.dumps([[*key, count] for key, count in soak.counts.items()]))
         return soak.report()
+
+
+def in_lanes(given: argparse.Namespace, tasks: list[str]) -> int:
+    """Deals the tasks to processes of this script that work at the same time, and adds up what they count."""
+    with tempfile.TemporaryDirectory() as home:
+        lanes = []
+        for lane in range(given.lanes):
+            words = [f"--kills={-(-given.kills // given.lanes)}", f"--minutes={given.minutes}", f"--seed={given.seed}"]
+            words += [f"--task={task}" for task in tasks[lane :: given.lanes]]
+            words += [f"--fault={fault}" for fault in given.fault or []]
+            words += [f"--kind={given.kind}"] * bool(given.kind) + [f"--keep={given.keep}"] * bool(given.keep)
+            words += [f"--counts={home}/{lane}"]
+            lanes.append(subprocess.Popen([sys.executable, __file__, *words], stdout=sys.stderr))
+        soak = Soak(Path(home), given)
+        failed = [lane.wait() > 1 for lane in lanes]
+        for lane in range(given.lanes):
+            for task, kind, fault, count in json.loads(Path(home, str(lane)).read_text()):
+                soak.counts.setdefault((task, kind, fault), Counter()).update(count)
+        return max(soak.report(), *failed)
 
 
 def kinds(asked: str | None) -> tuple[str, ...]:
@@ -200,7 +226,7 @@ class Soak:
         if wrong:
             print(child.log(), file=sys.stderr, flush=True)
             if self.given.keep:
-                shutil.copytree(home, self.given.keep / home.name, symlinks=True)
+                shutil.copytree(home, self.given.keep / f"{case.task}-{home.name}", symlinks=True)
 
     def wrong(self, home: Path, folder: Path, case: Case, fault: str) -> list[str]:
         """In what a finished life differs from the undisturbed one."""
