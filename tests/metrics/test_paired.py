@@ -6,7 +6,7 @@ from scipy.stats import binom
 
 from tfpipelines import metrics
 from tfpipelines.metrics import classifier_row_figures
-from tfpipelines.metrics.paired import difference, holm, mcnemar, resampled
+from tfpipelines.metrics.paired import difference, difference_of_shares, holm, mcnemar, resampled
 
 
 def test_mcnemar_is_the_exact_binomial_test():
@@ -41,7 +41,27 @@ def test_the_bootstrap_is_paired_and_seeded():
     )  # unpaired it would be +-0.06 about 0.03
     assert found["p"] == pytest.approx(2 / 1001)
     assert found == difference(*(table["accuracy"] for table in resampled([one, two], [np.arange(400)], 1000)[0]))
-    assert difference(draws[0]["accuracy"], draws[0]["accuracy"]) == {"interval": [0.0, 0.0], "p": 1.0}
+    assert difference(draws[0]["accuracy"], draws[0]["accuracy"]) == {"interval": None, "p": 1.0}
+
+
+@pytest.mark.parametrize("rows", [5, 20, 200])
+@pytest.mark.parametrize("apart", [(0.0, 0.0), (0.02, 0.0), (0.1, 0.05), (0.5, 0.3)])
+def test_intervals_of_differences_of_shares_hold(rows, apart):
+    generator, held, widths = np.random.default_rng(rows), 0, []
+    for _ in range(200):
+        draws = generator.random(rows)
+        first = draws < 0.5
+        second = first ^ (draws < apart[0]) ^ (draws > 1 - apart[1])
+        low, high = difference_of_shares(first, second)
+        held += low <= apart[1] - apart[0] <= high
+        widths.append(high - low)
+    assert held >= 0.93 * 200 and min(widths) > 0
+
+
+def test_where_both_are_right_in_the_same_rows_the_ends_are_exact():
+    right = np.array([True] * 30 + [False] * 10)
+    low, high = difference_of_shares(right, right)
+    assert (-low, high) == pytest.approx([1 - 0.025 ** (1 / 40)] * 2, rel=0.05)
 
 
 @pytest.mark.slow

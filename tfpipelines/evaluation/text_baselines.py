@@ -1,7 +1,7 @@
 """What a classifier of texts has to beat: logistic regression on TF-IDF vectors of the same texts."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..core.words import count, extremes, fixed
 from ..metrics import classifier_metrics, fit_thresholds, right_rows
-from ..metrics.paired import difference, resampled
+from ..metrics.paired import difference_of_shares
 from .tfidf import tfidf_features
 
 NAME = "TF-IDF + logistic regression"
@@ -107,8 +107,7 @@ def compared(
     own, others = (float(rows.mean()) for rows in right)
     told = {"difference": others - own}
     if resamples and len(labels) >= _FEWEST_RESAMPLED:
-        draws, _ = resampled([_accuracy(hits) for hits in right], [np.arange(len(labels))], resamples, seed)
-        told["low"], told["high"] = difference(*(table["accuracy"] for table in draws))["interval"]
+        told["low"], told["high"] = difference_of_shares(right[0], right[1], seed)
     about = list(baseline.notes)
     if others > own:
         sure = ""
@@ -118,11 +117,6 @@ def compared(
         higher = f"{NAME} has the higher accuracy on the test rows: {fixed(others)} against {fixed(own)} of the model"
         about.insert(0, f"{higher} (difference {fixed(others - own)}{sure})")
     return {"baselines": {NAME: figures}, "baseline_differences": {NAME: told}, "about": about}
-
-
-def _accuracy(right: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
-    """The share of right rows as a function of row numbers."""
-    return lambda rows: {"accuracy": float(right[rows].mean())}
 
 
 def _within(cost: int, most: int, rows: int, generator: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,7 @@ from ...core import config
 from ...core.files import file_hash
 from ...core.splits import SPLITS
 from ...errors import ConfigError, WorseError
-from ...metrics.paired import LEVEL, RESAMPLES, difference, holm, mcnemar, resampled
+from ...metrics.paired import LEVEL, RESAMPLES, difference, difference_of_shares, holm, mcnemar, resampled
 from ...tasks.abilities import Kind
 from .matching import matched
 from .run_records import RunRecord, open_records
@@ -34,8 +34,9 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
             metrics.json.
         `rows`: test rows, None for generators, which have none; `resamples`.
         `tests`: for each other run `run` (its index in `runs`), `mcnemar` (McNemar 1947) and `figures`: {metric:
-            `first`, `second`, `difference` (second - first), `interval` (95%), `p`} by a paired bootstrap (Efron &
-            Tibshirani 1993); with more than two runs also `p_corrected` (Holm 1979).
+            `first`, `second`, `difference` (second - first), `interval` (95%; None where the resamples do not differ),
+            `p`} by a paired bootstrap (Efron & Tibshirani 1993), but for the interval of accuracy
+            (`difference_of_shares`); with more than two runs also `p_corrected` (Holm 1979).
         `worse`: with `fail_if_worse`, sentences on runs that are worse.
         `about`: what to know of all this, sentences.
 
@@ -156,6 +157,8 @@ def _tests(answers: list) -> tuple[list[dict[str, Any]], int]:
             if one != two and all(np.ptp(draws[run][name]) <= 1e-9 * abs(one) for run in (0, number)):
                 continue  # a width of intervals that is the same in all rows: there is no chance in it
             chance = difference(draws[0][name], draws[number][name])
+            if name == "accuracy" and first.known.all() and np.isclose(first.right.mean(), one):
+                chance["interval"] = difference_of_shares(first.right, run.right)
             differences[name] = {"first": one, "second": two, "difference": two - one, **chance}
         tests.append({"run": number, "mcnemar": both, "figures": differences})
     if len(tests) > 1:

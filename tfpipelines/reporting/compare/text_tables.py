@@ -125,7 +125,8 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
         for name, entry in test["figures"].items():
             shown = _signed(name)
             told = f"{shown(entry['difference'])}{_better(name, entry['difference'], entry['interval'])}"
-            rows.append([name, told, extremes(entry["interval"], shown), *_p_values(entry, corrected)])
+            ends = extremes(entry["interval"], shown) if entry["interval"] else ""
+            rows.append([name, told, ends, *_p_values(entry, corrected)])
         note, counts = "", test["mcnemar"]
         if counts:
             rows.append(["right or wrong (McNemar)", "", "", *_p_values(counts, corrected)])
@@ -139,12 +140,12 @@ def _tests(result: dict[str, Any], names: list[str]) -> list[Table]:
     return tables
 
 
-def _better(name: str, difference: float, interval: Sequence[float]) -> str:
+def _better(name: str, difference: float, interval: Sequence[float] | None) -> str:
     """Whether a difference is one for the better, where that is known, and not by chance alone."""
     direction = direction_of(name)
     if not direction or not difference or (abs(difference) < 5e-5 and not _in_units(name)):
         return ""
-    if interval[0] <= 0 <= interval[1]:
+    if interval is None or interval[0] <= 0 <= interval[1]:
         return ", no clear difference"
     return " better" if (difference > 0) == (direction == "max") else " worse"
 
