@@ -65,7 +65,7 @@ class Case:
 def main() -> int:
     """Reads the command line; the exit code."""
     sys.path.insert(0, str(ROOT))
-    os.environ |= {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    os.environ |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")]), "TF_CPP_MIN_LOG_LEVEL": "3"}
     from tests.tasks.cases import CASES
     from tfpipelines.tuning.pool import _PRELOADED
 
@@ -83,7 +83,7 @@ def main() -> int:
     if given.lanes > 1:
         return in_lanes(given, given.task or sorted(CASES))
     multiprocessing.set_start_method("forkserver")
-    multiprocessing.set_forkserver_preload([*_PRELOADED, "tests.tasks.cases"])
+    multiprocessing.set_forkserver_preload([*_PRELOADED, "tests.tasks.cases", "soak_process"])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         soak = Soak(Path(home), given)
         try:

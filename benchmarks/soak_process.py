@@ -1,11 +1,13 @@
 """The processes of soak.py: forked from a server that has TensorFlow loaded, each runs, resumes or looks at a run."""
 
 import csv
+import faulthandler
 import hashlib
 import json
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import time
 from multiprocessing import forkserver
@@ -18,6 +20,7 @@ LONGER = ["train.epochs=2", "train.steps_per_execution=1", "train.checkpoint_ste
 OF_SEARCH = ["search.trials=3", "search.algorithm=random", "search.keep_trials=1", "search.final_seeds=[0]"]
 TIMES = ("seconds", "measuring")  # columns of history.csv
 NO_MEMORY = "ran out of memory"
+faulthandler.register(signal.SIGUSR1)  # where each thread of a hanging process is; workers inherit it from the server
 
 
 class Child:
@@ -41,6 +44,11 @@ class Child:
         told = None
         try:
             if not self.here.poll(seconds):
+                for one in self.family():
+                    print(f"hangs: {one.pid}", file=sys.stderr, flush=True)
+                    one.send_signal(signal.SIGUSR1)
+                    time.sleep(1)
+                print(self.log(), file=sys.stderr, flush=True)
                 self.process.kill()
                 told = "hung"
             else:

@@ -1,7 +1,7 @@
 """How often the coverage of prediction intervals, measured on test rows, lies in the range that a run states for it.
 
-    nice python benchmarks/coverage.py                   # the table of docs/explanation/prediction_intervals.md
-    nice python benchmarks/coverage.py --seeds 3 --only friedman
+    nice python benchmarks/prediction_intervals.py        # the table of docs/explanation/prediction_intervals.md
+    nice python benchmarks/prediction_intervals.py --seeds 3 --only friedman
 
 For each seed and each of three tables the whole command `tfpipe run` is carried out: ratings of film reviews (a bag of
 words), prices of diamonds (boosted trees), and 2,000 rows of Friedman's first function with noise (Friedman 1991;
