@@ -281,6 +281,57 @@ def test_images_in_parquet(tmp_path, named):
     assert list(given["image"]) == expected
 
 
+@pytest.mark.parametrize("shape", [(5, 4), (5, 4, 3)])
+def test_images_as_nested_lists(tmp_path, shape):
+    images = np.random.default_rng(0).integers(0, 256, (4, *shape)).astype(np.uint8)
+    rows = [{"image": image.tolist(), "label": "ab"[row % 2]} for row, image in enumerate(images)]
+    pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "t.json").write_text(json.dumps(rows))
+    for name in ("t.parquet", "t.json"):
+        table = image_samples.read_image_source(ImageData(path=str(tmp_path / name)))
+        assert all(np.array_equal(table.content(row), image) for row, image in enumerate(images))
+        assert list(table.frame["item"]) == list("0123")
+
+
+@pytest.mark.parametrize(
+    "value, cause",
+    [
+        ([1, 2, 3], r"a list of shape \(3,\) is no image"),
+        ([[1, 2], [3]], "is no image"),
+        ([["a"]], "is no image"),
+        ([[0.5]], "whole numbers from 0 to 255"),
+        ([[256]], "whole numbers from 0 to 255"),
+        ([[-1]], "whole numbers from 0 to 255"),
+    ],
+)
+def test_lists_that_are_no_images(tmp_path, value, cause):
+    rows = [{"image": [[0]], "label": "a"}, {"image": value, "label": "b"}]
+    (tmp_path / "t.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match=f"line 2, column 'image'.*{cause}"):
+        image_samples.read_image_source(ImageData(path=str(tmp_path / "t.json")))
+
+
+def test_lists_of_numbers_become_columns(tmp_path):
+    rows = [{"x": [row, 0.5], "words": ["u", "v"], "odd": [1] * (row + 1), "n": row, "label": "ab"[row % 2]}
+            for row in range(4)]  # fmt: skip
+    rows[2]["x"] = None
+    pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
+    table = source.open_source(str(tmp_path / "t.parquet"), FEATURES).read(Request(FEATURES))
+    assert list(table.cells.columns) == ["x_0", "x_1", "words", "odd", "n", "label", LINE]
+    assert list(table.cells["x_0"]) == ["0", "1", None, "3"] and list(table.cells["x_1"]) == ["0.5", "0.5", None, "0.5"]
+    (finding,) = table.findings.of("note")
+    assert "Column 'x' holds lists of 2: each place is a column, x_0 to x_1" in finding.message
+    whole = Request.to_predict(FEATURES, {})
+    assert "x_1" in source.open_source(str(tmp_path / "t.parquet"), FEATURES).read(whole).cells
+
+
+def test_lists_stay_where_their_columns_are_there_or_they_are_labels(tmp_path):
+    rows = [{"x": [1, 2], "x_1": 3, "label": [0, 1]}] * 3
+    pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
+    table = source.open_source(str(tmp_path / "t.parquet"), FEATURES).read(Request(FEATURES))
+    assert list(table.cells.columns) == ["x", "x_1", "label", LINE]
+
+
 def test_parquet_with_gaps_and_with_paths(tmp_path, photos):
     contents = pictures(2)
     frame = pd.DataFrame({"image": [{"bytes": contents[0], "path": "a"}, None], "label": ["a", "b"]})

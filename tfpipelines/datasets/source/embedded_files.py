@@ -1,4 +1,6 @@
-"""Columns of tables that hold the content of files: bytes, or bytes with a path, as Hugging Face writes images."""
+"""Columns of tables that hold the content of files: bytes, bytes with a path, as Hugging Face writes images, or the
+levels of an image as nested lists.
+"""
 
 import os
 from collections.abc import Collection
@@ -7,10 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...errors import DataError
+from ..table_cells import LINE
+
 _LONGEST_NAME = 4096  # bytes of a path
 
 
-def take_contents(cells: pd.DataFrame, columns: Collection[str]) -> dict[str, dict[str, bytes]]:
+def take_contents(cells: pd.DataFrame, columns: Collection[str]) -> dict[str, dict[str, bytes | np.ndarray]]:
     """Puts names in the place of contents, in the table itself.
 
     A name is the path that is given beside the bytes where all rows have one of their own, else the number of the row;
@@ -22,12 +27,19 @@ def take_contents(cells: pd.DataFrame, columns: Collection[str]) -> dict[str, di
         columns: that may hold the files.
 
     Returns:
-        Column -> name -> content, of the columns that hold any.
+        Column -> name -> content, of the columns that hold any; of lists uint8 (height, width) or (height, width,
+        channels).
+
+    Raises:
+        DataError: if lists are no images.
     """
     found = {}
     for column in columns:
         values = list(cells[column])
         held = [value for value in values if value is not None]
+        if held and all(isinstance(value, (list, np.ndarray)) for value in held):
+            found[column] = _take_lists(cells, column)
+            continue
         if not held or not all(_may_be(value) for value in held) or all(map(_is_name, held)):
             continue
         contents = [_bytes_of(value) for value in values]
@@ -45,6 +57,37 @@ def take_contents(cells: pd.DataFrame, columns: Collection[str]) -> dict[str, di
         cells[column] = pd.Series(names, dtype=object)
         found[column] = {name: content for name, content in zip(names, contents) if name and content is not None}
     return found
+
+
+def _take_lists(cells: pd.DataFrame, column: str) -> dict[str, bytes | np.ndarray]:
+    """Numbers of rows in the place of nested lists, and the images that these are."""
+    images: dict[str, bytes | np.ndarray] = {}
+    for row, value in enumerate(cells[column]):
+        if value is not None:
+            images[str(row)] = _image_of(value, f"line {cells[LINE].iloc[row]}, column {column!r}")
+    cells[column] = pd.Series([str(row) if str(row) in images else None for row in range(len(cells))], dtype=object)
+    return images
+
+
+def _image_of(value: Any, place: str) -> np.ndarray:
+    """The image that nested lists, or arrays of arrays, are."""
+    try:
+        levels = np.asarray(_as_lists(value))
+    except ValueError:  # lines of several lengths
+        levels = np.zeros(0)
+    if levels.ndim not in (2, 3) or levels.dtype.kind not in "iuf" or 0 in levels.shape:
+        cause = f"{place}: a list of shape {levels.shape} is no image."
+        raise DataError(cause, "An image is a list of lines of pixels, a pixel of colour a list of 3 levels.")
+    if (levels != levels.astype(np.uint8)).any():
+        cause = f"{place}: the levels of an image in a table are whole numbers from 0 to 255."
+        raise DataError(cause, "Scale them, or keep the images in an .npz file, whose levels may be any.")
+    return levels.astype(np.uint8)
+
+
+def _as_lists(value: Any) -> Any:
+    """Arrays of arrays, which is what Parquet gives for nested lists, as lists of arrays."""
+    nested = isinstance(value, np.ndarray) and value.dtype == object
+    return [_as_lists(one) for one in value] if nested else value
 
 
 def _may_be(value: Any) -> bool:

@@ -17,6 +17,7 @@ from ..table_files import ENDINGS, TableForm, read_cells
 from ..times import TimeFormat, times_of_rows
 from .base import SampleTable, Source
 from .embedded_files import take_contents
+from .list_columns import spread_lists
 from .named_files import NamedFiles
 from .requests import FEATURES, SPLITTING, Column, Request
 from .table_columns import find_column, usual_columns
@@ -31,7 +32,7 @@ class Table(Source):
 
     def __init__(self, path: Path, named: str):
         super().__init__(path, named)
-        self._contents: dict[str, bytes] = {}  # of files that are in the table
+        self._contents: dict[str, bytes | np.ndarray] = {}  # of files that are in the table
 
     def read(self, request: Request) -> SampleTable:
         findings = Findings()
@@ -42,13 +43,15 @@ class Table(Source):
                 message = f"The folder of images {root} does not exist."
                 raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
         written = self.written(request.form)
-        contents: dict[str, dict[str, bytes]] = {}
+        contents: dict[str, dict[str, bytes | np.ndarray]] = {}
         if files:
             given = request.columns.get("image")
             usual = usual_columns(written.columns, "image", request)
             contents = take_contents(written, [name for name in ([given] if given else usual) if name in written])
         cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, *SPLITTING)}
+        if request.kind.name == "rows":
+            cells = spread_lists(cells, _flat(column), findings)
         label, fold = column.get("label"), _one(column["fold"])
         _require_other_columns(column, request)
         if request.training and request.labelled and (request.kind.files or request.kind is FEATURES):
