@@ -20,7 +20,8 @@ from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, RunFolder
 from .core.trust import asking
 from .core.trust import require as require_trust
 from .core.unchanged import require_same_pipeline
-from .core.words import counted, listed
+from .core.urls import as_text, masked
+from .core.words import counted, is_url, listed
 from .errors import ConfigError, DataError
 from .result import Overrides, Run, verified_model
 from .tasks import SCHEMAS, new_task, task_class
@@ -77,6 +78,9 @@ def run(
     resolved = config.with_absolute_paths(loaded.pipeline)
     task = new_task(resolved)
     require_trust(resolved)
+    if (here := _with_copies(resolved, observer)) is not resolved:
+        resolved = here
+        task = new_task(resolved)
     observer.preparing()
     several = task.products()
     resolved = several.asked or resolved
@@ -154,12 +158,13 @@ def tune(
     if workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
+    require_trust(plan.pipeline)
+    plan = plan.with_data(_with_copies(plan.pipeline, observer))
     if several := new_task(plan.pipeline).products().pipelines:
         cause = (
             f"data.path={plan.pipeline.data.path} holds several products, and a search is of one: {listed([*several])}."
         )
         raise ConfigError(cause, f"Give one of them: data.path={next(iter(several.values())).data.path}")
-    require_trust(plan.pipeline)
     observer.preparing()
     notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
     from .training import StopSignals
@@ -243,7 +248,7 @@ def _search(
 
     stop.on_first = lambda: observer.note(_STOPPING)
     with _reported(folder, observer, stop):
-        tuning.carry_out(folder, state, observer, stop, command or shlex.join(sys.argv))
+        tuning.carry_out(folder, state, observer, stop, masked(command or shlex.join(sys.argv)))
     return tuning.SearchResult(folder)
 
 
@@ -288,11 +293,12 @@ def check(path: str | Path, overrides: Overrides = (), *, pipeline: str = "image
     """
     if "data.path" in config.parse_overrides(overrides):
         raise ConfigError("data.path: the path to check is given already.", "Leave it out of the overrides.")
-    changes = {**config.parse_overrides(overrides), "data.path": str(path)}
+    changes = {**config.parse_overrides(overrides), "data.path": as_text(path)}
     resolved = config.load(pipeline, changes, schemas=SCHEMAS)
-    several = new_task(resolved.pipeline).products()
+    asked = _with_copies(resolved.pipeline)
+    several = new_task(asked).products()
     if not several.pipelines:
-        facts, error = _checked(resolved.pipeline, resolved.default_batch_size)
+        facts, error = _checked(asked, resolved.default_batch_size)
         return CheckReport(facts, error, tuple(resolved.notes))
     found = {name: _checked(one, resolved.default_batch_size) for name, one in several.pipelines.items()}
     bad = {name: error for name, (_, error) in found.items() if error}
@@ -337,6 +343,16 @@ def _checked(pipeline: config.Pipeline, any_batch_size: bool) -> tuple[dict[str,
     return {"findings": findings.as_list()} if loaded is None else loaded.describe(findings), error
 
 
+def _with_copies(pipeline: config.Pipeline, observer: Observer | None = None) -> config.Pipeline:
+    """The pipeline with the hash or revision of data behind URLs, of which there are copies then."""
+    if not any(is_url(value) for value in vars(pipeline.data).values() if isinstance(value, str)):
+        return pipeline
+    from .datasets import remote
+    from .datasets.remote.pipelines import with_copies
+
+    return with_copies(pipeline, observer.note if observer else remote.print_it)
+
+
 def _carry_out(
     pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop: "StopSignals", resume: bool
 ) -> None:
@@ -344,7 +360,7 @@ def _carry_out(
         from .runner import Runner
 
         task = new_task(pipeline)
-    command = command or shlex.join(sys.argv)
+    command = masked(command or shlex.join(sys.argv))
     with _reported(folder, observer, stop):
         if folder.status.get("kind") == PRODUCTS:
             from .products import carry_out

@@ -14,6 +14,7 @@ from .core.outputs import output_folder, write_output
 from .core.run_files import REMEDY, damaged, found_json, read_json, read_table, shown
 from .core.run_folder import PRODUCTS, THRESHOLD, THRESHOLD_BEFORE, RunFolder, last_finished
 from .core.trust import asking
+from .core.urls import as_text
 from .errors import ArtifactError, ConfigError
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability, ByPoint, Explains, Follows, Generates, Recalibrates
@@ -468,7 +469,7 @@ class Run(Result):
 
         made = nullcontext() if folder is None else output_folder(folder)
         with self.errors_of_layers(), memory_errors(), made:
-            return self._task_with(overrides).evaluate_new(self.model, str(path), split, folder)
+            return self._task_with(overrides).evaluate_new(self.model, as_text(path), split, folder)
 
 
 def open_run(path: str | Path, trust: bool = False) -> Run:

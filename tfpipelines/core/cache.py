@@ -1,5 +1,5 @@
-"""What lies in the cache folder: decoded images, features of text encoders, unpacked archives. All of it is made again
-where it is needed and not there.
+"""What lies in the cache folder: decoded images, features of text encoders, unpacked archives, copies of data behind
+URLs. All of it is made again where it is needed and not there.
 """
 
 import os
@@ -13,7 +13,12 @@ from ..errors import ResourceError
 from .files import TEMPORARY
 from .machine import cache_folder
 
-KINDS = {"images": "decoded images", "features": "features of texts", "unpacked": "unpacked archives"}  # folder -> what
+KINDS = {  # folder -> what
+    "images": "decoded images",
+    "features": "features of texts",
+    "unpacked": "unpacked archives",
+    "fetched": "copies of data behind URLs",
+}
 _DAY = 86_400.0
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.words import is_url
+from ..core.urls import as_text, is_remote
 from ..errors import ConfigError, DataError, TfpipelinesError
+from . import remote
 from .archives import within_archive
 from .source import open_source
 from .source.base import SampleTable
@@ -52,7 +53,7 @@ def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]
     """
     for entry in _entries(inputs, request, expected):
         if isinstance(entry, Path) or (isinstance(entry, str) and request.kind is not TEXTS):
-            yield from _at_path(str(entry), request)
+            yield from _at_path(as_text(entry), request)
         else:
             yield Found(value=entry)
 
@@ -104,13 +105,18 @@ def is_array(value: Any) -> bool:
 
 
 def _at_path(text: str, request: Request) -> Iterator[Found]:
-    files, path = request.kind.files, Path(text).expanduser()
     if not text:
         yield Found(text, error="an empty name")
         return
-    if is_url(text):
-        yield Found(text, error="a URL; download the file, and give its local path")
+    if is_remote(text):
+        try:
+            copy = remote.local_copy(text, remote.print_it)
+        except TfpipelinesError as error:
+            yield Found(text, error=" ".join(str(error).split()))
+            return
+        yield _read(str(copy.address), copy.path, request, copy.name)
         return
+    files, path = request.kind.files, Path(text).expanduser()
     try:
         if not text.startswith("sample:"):
             path.stat()
@@ -139,9 +145,10 @@ def _at_path(text: str, request: Request) -> Iterator[Found]:
     yield _read(text, path, request)
 
 
-def _read(text: str, path: Path, request: Request) -> Found:
+def _read(given: str, path: Path, request: Request, name: str = "") -> Found:
+    text = name or given
     try:
-        source = open_source(text, request.kind, "the input")
+        source = open_source(given, request.kind, "the input")
     except TfpipelinesError as error:
         if request.kind.files and path.is_file():
             return Found(text, File(path, text).read(request))

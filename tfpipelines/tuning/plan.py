@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -66,6 +66,17 @@ class Plan:
         mine = f"search.space.{BATCH_SIZE}"
         given = any(f"{key}.".startswith(f"{mine}.") or f"{mine}.".startswith(f"{key}.") for key in loaded.changes)
         return cls(with_absolute_paths, content, notes, given)
+
+    def with_data(self, pipeline: config.Pipeline) -> "Plan":
+        """The same search of the same data, written in another way.
+
+        Args:
+            pipeline: whose paths of data are to be taken over.
+        """
+        content = deepcopy(self.content)
+        paths = config.fields_that(type(pipeline.data), config.Role.PATH)
+        content["data"] |= {key: getattr(pipeline.data, key) for key in paths if key in content["data"]}
+        return replace(self, pipeline=pipeline, content=content)
 
     def state(self, workers: int) -> State:
         """That of a search that has not begun."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError, create_model
 
 from ...errors import ConfigError
+from ..urls import cleaned
 from ..words import brief, nearest
 from .choices import drop_foreign, refuse_given, without_foreign
 from .explain import explain
@@ -68,8 +69,8 @@ def load(
         ConfigError: if the pipeline, a key or a value is wrong.
     """
     path = find_pipeline(name)
-    content = read_yaml(path)
-    changes = parse_overrides(overrides)
+    content = cleaned(read_yaml(path))
+    changes = cleaned(parse_overrides(overrides))
     of_task = _schema(changes.get("task", content.get("task")), schemas, path)
     content, changes = _with_code(content, changes, path, of_task, ask, built)
     schema_class = widened(of_task, codes_of(content))

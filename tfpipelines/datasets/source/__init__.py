@@ -11,11 +11,14 @@ import os
 import pkgutil
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from ...core import plugins
 from ...core.config.files import packaged, sample_names
+from ...core.urls import is_remote
 from ...core.words import counted, is_url, nearest
 from ...errors import ConfigError, DataError
+from .. import remote
 from ..archives import content_root, is_readable, left_out_of, unpacked, within_archive
 from ..compressed import COMPRESSIONS
 from ..file_kinds import conversion, is_archive, unpacking
@@ -52,25 +55,30 @@ def _fault(member: object) -> str:
     return "" if member.kinds else "names no kinds of samples that it may hold"
 
 
-def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
+def open_source(path: str, kind: Kind, key: str = "data.path", tell: remote.Tell = remote.print_it) -> Source:
     """Who reads a path. This is the only place where that is decided.
 
     Args:
-        path: a folder, a file or `sample:NAME`.
+        path: a folder, a file, `sample:NAME`, or a URL, whose content is copied first where it is not there yet.
         kind: of the samples that are wanted.
         key: the config field to speak of.
+        tell: is told what is copied.
 
     Raises:
-        ConfigError: for an unknown sample.
+        ConfigError: for an unknown sample or scheme.
         DataError: if nothing is there, or nobody reads it.
+        ResourceError: if there is no room for a copy.
     """
-    located = locate(path, key)
+    copy = remote.local_copy(path, tell) if is_remote(path) else None
+    located = locate(path, key) if copy is None else _there(copy.path, key)
+    named = path if copy is None else copy.name
     able = [member for member in members() if kind.name in member.kinds]
     for member in able:
         if member.reads(located):
-            source = member(located, path)
-            given = Path(path).expanduser()
+            source = member(located, named)
+            given = Path(path).expanduser() if copy is None else copy.path
             source.through = None if path.startswith("sample:") or given.exists() else given
+            source.copied = "" if copy is None else remote.told(copy)
             return source
     endings = tuple(sorted({ending for member in able for ending in member.endings}))
     trees = any(member.tree for member in able)
@@ -78,8 +86,9 @@ def open_source(path: str, kind: Kind, key: str = "data.path") -> Source:
         whole = unpacked(located)
         inner = content_root(located, whole, endings, trees)
         member = next(member for member in able if member.reads(inner))
-        source = member(inner, path)
+        source = member(inner, named)
         source.through, source.left_out = located / inner.relative_to(whole), left_out_of(whole)
+        source.copied = "" if copy is None else remote.told(copy)
         return source
     if is_archive(located.name) and located.is_file():
         raise DataError(f"{located} is an archive, which is not read.", unpacking(located))
@@ -97,14 +106,17 @@ def _told(endings: Iterable[str]) -> str:
 
 def locate(path: str, key: str = "data.path") -> Path:
     """The local file or folder that `path` means; `sample:NAME` is data that come with the package, `sample:NAME/FILE`
-    a file of them.
+    a file of them; of a URL its copy.
 
     Raises:
-        ConfigError: for an unknown sample.
+        ConfigError: for an unknown sample or scheme.
         DataError: if nothing is there.
+        ResourceError: if there is no room for a copy.
     """
-    if is_url(path):
-        raise DataError(f"{path} is a URL, which is not read.", f"Download it first, and set {key} to the local copy.")
+    if is_remote(path):
+        return _there(remote.local_copy(path, remote.print_it).path, key)
+    if is_url(path):  # of a local file
+        return _there(Path(unquote(urlsplit(path).path)), key)
     if not path.startswith("sample:"):
         return _there(Path(path).expanduser(), key)
     name, _, file = path.removeprefix("sample:").partition("/")

@@ -32,6 +32,7 @@ class Source(ABC):
         root: the folder that items are files of; None where they are no local files.
         through: where an archive was unpacked, `path` as one would write it; None else.
         left_out: links, devices and pipes of that archive, which are not there.
+        copied: what is to be said of the copy of a URL that it is read from; "" for what lies here.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
@@ -39,6 +40,7 @@ class Source(ABC):
     tree: ClassVar[bool] = False
     through: Path | None = None
     left_out: int = 0
+    copied: str = ""
 
     def __init__(self, path: Path, named: str):
         self.path, self.named = path, named
@@ -112,7 +114,9 @@ class SampleTable:
     given: pd.DataFrame | None = None
 
     def __post_init__(self):
-        inside = self.source and self.source.through
+        copied, inside = self.source and self.source.copied, self.source and self.source.through
+        if copied and not any(finding.code == "copied" for finding in self.findings.entries):
+            self.findings.add("copied", "note", copied)
         if inside and not any(finding.code == "unpacked" for finding in self.findings.entries):
             self.findings.add("unpacked", "note", f"{inside} is read from {self.source.path}, where it is unpacked")
             if count := self.source.left_out:

@@ -83,7 +83,8 @@ class AnomalyTableData(SampleData, NormalData):
 
     path: Annotated[str, Role.PATH] = fixed(
         ...,
-        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an .npz file of x and y, or sample:NAME",
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an .npz file of x and y, the URL of one "
+        "(https s3 gs hf), or sample:NAME",
         min_length=1,
     )
     test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")
@@ -115,7 +116,8 @@ class AnomalySeriesData(SampleData):
 
     path: Annotated[str, Role.PATH] = fixed(
         ...,
-        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz) with a row for each point in time, or sample:NAME",
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz) with a row for each point in time, the "
+        "URL of one (https s3 gs hf), or sample:NAME",
         min_length=1,
     )
     test_path: Annotated[str | None, Role.PATH, Role.OF_SOURCE] = fixed(None, "a second table, for the test alone")

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from ...core.config import Pipeline
+from ...core.urls import is_remote
 from ...core.words import counted, listed, nearest
 from ...datasets.archives import folder_of
 from ...datasets.findings import Findings
 from ...datasets.folder_walk import Walk
+from ...datasets.remote import local_copy, print_it
 from ...datasets.sample_table import split_of
 from ...errors import ConfigError
 from ..base import Products
@@ -27,7 +29,8 @@ def find_products(pipeline: Pipeline, data: AnomalyImageData) -> Products:
         ConfigError: if `data.products` names what is not there, or one folder of masks is given for all.
         DataError: if the folder cannot be read.
     """
-    there, root = folder_of(Path(data.path).expanduser())  # no data of the package have products
+    copy = local_copy(data.path, print_it) if is_remote(data.path) else None
+    there, root = folder_of(copy.path if copy else Path(data.path).expanduser())  # no data of the package have products
     folders = Walk(there, data.follow_links, Findings()).children(there)[0] if there.is_dir() else []
     found = product_folders(folders, data) if data.layout == "auto" and not is_visa(there) else []
     names = [folder.name for folder in found]
@@ -49,7 +52,9 @@ def find_products(pipeline: Pipeline, data: AnomalyImageData) -> Products:
     of = lambda path, products: pipeline.model_copy(
         update={"data": data.model_copy(update={"path": str(path), "products": products})}
     )
-    return Products({name: of(root / name, None) for name in names}, of(root, tuple(names)), tuple(notes))
+    whole = of(copy.address if copy else root, tuple(names))
+    each = {name: copy.address_of(root / name) if copy else root / name for name in names}
+    return Products({name: of(path, None) for name, path in each.items()}, whole, tuple(notes))
 
 
 def product_folders(folders: list[Path], data: AnomalyImageData) -> list[Path]:

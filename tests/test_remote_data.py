@@ -1,0 +1,107 @@
+"""Runs whose data are behind URLs: each keeps to the content that it began with."""
+
+import json
+import os
+import shutil
+import signal
+
+import pytest
+
+import tfpipelines
+from tfpipelines import Observer
+from tfpipelines.core.config import load
+from tfpipelines.core.machine import cache_folder
+from tfpipelines.errors import DataError, Interrupted
+from tfpipelines.tasks import SCHEMAS
+from tfpipelines.tuning import Plan
+
+from .datasets.remote.conftest import served as served
+
+FIELDS = {
+    "model.name": "linear",
+    "train.epochs": 1,
+    "data.target_column": "species",
+    "train.batch_size": 16,
+    "evaluation.bootstrap": 50,
+}
+
+
+def rows(count):
+    each = (f"{place % 7},{place % 5 + 10 * (place % 2)},{'ab'[place % 2]}" for place in range(count))
+    return "\n".join(["x,y,species", *each, ""]).encode()
+
+
+class Stops(Observer):
+    """Stops a run at its end of training, as a signal does."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def model(self, facts):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.eager
+def test_a_run_keeps_to_the_content_that_it_began_with(served):
+    served.files["/set.csv"] = rows(80)
+    url = f"{served.url}/set.csv"
+    stops = Stops()
+    with pytest.raises(Interrupted):
+        secret = url.replace("://", "://anna:geheim@")
+        command = f"tfpipe run tabular data.path={secret}?x=1"
+        tfpipelines.run("tabular", FIELDS | {"data.path": secret}, name="one", observer=stops, command=command)
+    assert f"Fetching {url}, of 0.00 MB, once, into" in stops.notes[0]
+    path = load("runs/one/pipeline.yaml", schemas=SCHEMAS).pipeline.data.path
+    assert path.startswith(f"{url}#sha256=")
+    facts = json.loads((cache_folder().parent / "runs/one/data.json").read_text())
+    assert facts["path"] == path and "copied" in [entry["code"] for entry in facts["findings"]]
+    written = "".join(file.read_text(errors="replace") for file in cache_folder().parent.rglob("*") if file.is_file())
+    assert "geheim" not in written and "anna" not in written and "***@127.0.0.1" in written
+    served.files["/set.csv"] = rows(90)
+    shutil.copytree("runs/one", "runs/two")
+    asked = len(served.asked)
+    run = tfpipelines.resume("runs/one", observer=Observer())
+    assert run.status["state"] == "done" and len(served.asked) == asked  # nobody was asked
+    assert run.predict(url, keep_columns=True).shape[0] == 90
+    assert run.evaluate(secret, split="all")["samples"] == 90
+    shutil.rmtree(cache_folder())
+    with pytest.raises(DataError, match=f"{url} has changed: its SHA-256 is .*, and {path[-64:]} is asked for"):
+        tfpipelines.resume("runs/two", observer=Observer())
+
+
+def test_a_check_and_a_search(served):
+    served.files["/set.csv"] = rows(80)
+    url = f"{served.url}/set.csv"
+    report = tfpipelines.check(url, {"data.target_column": "species"}, pipeline="tabular")
+    assert report.error is None and report.facts["path"].startswith(f"{url}#sha256=")
+    plan = Plan.of("tabular", {**FIELDS, "data.path": url, "search.space.train.learning_rate": [0.1, 0.2]}, SCHEMAS)
+    from tfpipelines.datasets.remote.pipelines import with_copies
+
+    plan = plan.with_data(with_copies(plan.pipeline, print))
+    assert plan.content["data"]["path"] == plan.pipeline.data.path == report.facts["path"]  # so for every trial
+
+
+def test_products_behind_a_url(served, photos):
+    import io
+    import zipfile
+
+    from tfpipelines.tasks import new_task
+
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for product in ("cap", "nut"):
+            for split in ("train/good", "test/good", "test/hole"):
+                for path in sorted((photos / "zero").glob("*.png"))[:2]:
+                    archive.write(path, f"all/{product}/{split}/{path.name}")
+    served.files["/all.zip"] = stream.getvalue()
+    pipeline = load("anomaly", {"data.path": f"{served.url}/all.zip"}, schemas=SCHEMAS).pipeline
+    several = new_task(pipeline).products()
+    paths = {name: one.data.path for name, one in several.pipelines.items()}
+    assert list(paths) == ["cap", "nut"] and paths["cap"].endswith("&inside=all/cap")
+    from tfpipelines.datasets.source import open_source
+    from tfpipelines.datasets.source.requests import IMAGES
+
+    assert (open_source(paths["nut"], IMAGES).path / "train" / "good").is_dir()

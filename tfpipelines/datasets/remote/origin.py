@@ -1,0 +1,82 @@
+"""What every place that data are fetched from can do."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core.urls import Address
+from ...errors import DataError
+
+Tell = Callable[[str], None]
+
+
+class UnreachableError(DataError):
+    """A place that cannot be asked now; a copy from before may do."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a URL leads to at some time.
+
+    Args:
+        name: of the file or folder.
+        bytes: of all; None where that is not said.
+        files: how many; 0 of a folder whose files are not known yet.
+        mark: another content has another one; "" where nothing tells.
+        told: a revision or the like, for messages.
+    """
+
+    name: str
+    bytes: int | None = None
+    files: int = 1
+    mark: str = ""
+    told: str = ""
+
+
+class Origin(ABC):
+    """Where a URL leads to.
+
+    Args:
+        address: of what is to be fetched.
+    """
+
+    def __init__(self, address: Address):
+        self.address = address
+
+    @property
+    def lasting(self) -> str:
+        """The mark of the version that the URL itself names for good; "" where it names none."""
+        return ""
+
+    @abstractmethod
+    def look(self, known: str) -> Version:
+        """What is there now.
+
+        Args:
+            known: the mark of the copy that is there; "" where there is none.
+
+        Raises:
+            UnreachableError: if nobody answers.
+            DataError: if there is nothing, or it is refused.
+        """
+
+    @abstractmethod
+    def fetch(self, version: Version, part: Path, target: Path, tell: Tell) -> None:
+        """Fetches what `look` has found.
+
+        Args:
+            part: a folder for what is not whole yet; it may hold what an earlier call has left, and goes with success.
+            target: file or folder to be made.
+
+        Raises:
+            DataError: if it ends too early; what may be continued stays in `part`.
+            OSError: if `target` or `part` cannot be written.
+        """
+
+    def pinned(self, version: Version, sha256: str) -> Address:
+        """The address of just this version."""
+        return Address(self.address.url, sha256, self.address.inside)
+
+    def close(self) -> None:  # noqa: B027
+        """Lets go of what `look` has opened."""
