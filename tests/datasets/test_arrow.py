@@ -1,0 +1,128 @@
+"""Arrow files and folders of Hugging Face's datasets, as their package has written them."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tfpipelines.datasets.source import open_source
+from tfpipelines.datasets.source.arrow import Arrow
+from tfpipelines.datasets.source.requests import FEATURES, IMAGES, TEXTS, Request
+from tfpipelines.errors import DataError
+
+pa = pytest.importorskip("pyarrow", reason="needs the extra parquet")
+SAVED = Path(__file__).parent / "saved_datasets"  # written by datasets 5.2.0, see its README
+
+
+def read(path, kind=IMAGES, **fields):
+    return open_source(str(path), kind).read(Request(kind, **fields))
+
+
+def notes(table, code):
+    return [entry.message for entry in table.findings.entries if entry.code == code]
+
+
+def test_a_saved_dict_of_splits(digits):
+    table = read(SAVED / "dict")
+    assert table.frame["split"].tolist() == ["train"] * 4 + ["validation"] * 2
+    assert table.frame["label"].tolist() == ["cat", "dog"] * 3
+    assert Image.open(io.BytesIO(table.content(5))).size == (4, 4)
+    assert "without unsupervised (2 rows), test (2 rows, without labels)" in notes(table, "table_form")[0]
+
+
+def test_other_roles_of_its_columns():
+    table = read(SAVED / "dict", TEXTS, columns={"label": "label"})
+    assert table.frame["text"].tolist()[:2] == ["text 0", "text 1"]
+    table = read(SAVED / "dict", TEXTS, columns={"label": "tags"})  # which the test split has
+    assert table.frame["label"].tolist() == ["p", "|"] * 4 and table.frame["split"].tolist()[-1] == "test"
+    table = read(SAVED / "dict", FEATURES, columns={"label": "price"})
+    assert [float(cell) for cell in table.cells["price"]][:2] == [0.5, 1.5]
+
+
+def test_for_predictions_all_rows_count():
+    table = open_source(str(SAVED / "dict"), IMAGES).read(Request.to_predict(IMAGES, {}))
+    assert len(table.frame) == 10 and "split" not in table.given
+
+
+def test_a_single_saved_dataset_and_a_single_file():
+    assert read(SAVED / "dict" / "train").frame["split"].isna().all()
+    table = read(SAVED / "dict" / "train" / "data-00001-of-00002.arrow")
+    assert table.frame["label"].tolist() == ["cat", "dog"]
+
+
+def test_a_folder_of_the_cache(tmp_path):
+    shutil.copy(SAVED / "dict" / "train" / "dataset_info.json", tmp_path)
+    for split, source in {"train": "train/data-00000-of-00002", "test": "validation/data-00000-of-00001"}.items():
+        shutil.copy(SAVED / "dict" / f"{source}.arrow", tmp_path / f"my-set-{split}.arrow")
+    assert read(tmp_path).frame["split"].tolist() == ["test", "test", "train", "train"]
+    (tmp_path / "my-set-train.arrow").rename(tmp_path / "my-set-train-00000-of-00003.arrow")
+    with pytest.raises(DataError, match="holds 1 of 3 files like my-set-train-00000"):
+        read(tmp_path)
+    for file in tmp_path.glob("*.arrow"):
+        file.rename(tmp_path / f"{file.stem.replace('-', '_')}.arrow")
+    with pytest.raises(DataError, match="no Arrow file that is named after its split"):
+        read(tmp_path)
+
+
+def test_feather_files(tmp_path):
+    import pyarrow.feather
+
+    pyarrow.feather.write_feather(pa.table({"a": [1, 2], "label": ["x", None]}), str(tmp_path / "t.feather"))
+    assert list(read(tmp_path / "t.feather", FEATURES).cells["a"]) == ["1", "2"]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return Path(shutil.copytree(SAVED / "dict" / "train", tmp_path / "train"))
+
+
+@pytest.mark.parametrize("cut", [0, 3, 10, 300, 1000, -8, -1])
+def test_a_file_that_is_cut(copy, cut):
+    file = copy / "data-00000-of-00002.arrow"
+    file.write_bytes(file.read_bytes()[:cut])
+    with pytest.raises(DataError, match="data-00000-of-00002.arrow (ends too early|is damaged, cut)"):
+        read(copy)
+
+
+def test_files_that_are_damaged_or_of_another_version(copy):
+    file = copy / "data-00000-of-00002.arrow"
+    content = bytearray(file.read_bytes())
+    content[8:40] = b"\xff" * 32
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="of a version of Arrow that pyarrow"):
+        read(copy)
+    file.write_bytes(b"ARROW1\0\0" + bytes(100))
+    with pytest.raises(DataError, match="is damaged, cut, or of a version"):
+        read(copy)
+
+
+def test_folders_that_are_not_whole(copy):
+    (copy / "data-00001-of-00002.arrow").unlink()
+    with pytest.raises(DataError, match="lacks data-00001-of-00002.arrow"):
+        read(copy)
+    state = json.loads((copy / "state.json").read_text())
+    (copy / "state.json").write_text(json.dumps(state | {"_indices_data_files": [{"filename": "i.arrow"}]}))
+    with pytest.raises(DataError, match="chosen by a file of indices"):
+        read(copy)
+    (copy / "state.json").write_text(json.dumps({"_data_files": [{"filename": "../x.arrow"}]}))
+    with pytest.raises(DataError, match="names no files of data"):
+        read(copy)
+    (copy / "dataset_dict.json").write_text("[]")
+    with pytest.raises(DataError, match="names no splits"):
+        read(copy)
+
+
+def test_other_folders_are_no_datasets(tmp_path):
+    (tmp_path / "dataset_info.json").write_text("{}")
+    assert not Arrow.reads(tmp_path)
+
+
+def test_what_the_installed_package_writes(tmp_path):
+    datasets = pytest.importorskip("datasets", reason="needs the extra hf")
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
+    rows = datasets.Dataset.from_dict({"text": ["a b", "c d"], "label": [1, 0]}, features=features)
+    datasets.DatasetDict({"train": rows, "test": rows}).save_to_disk(str(tmp_path / "saved"))
+    assert read(tmp_path / "saved", TEXTS).frame["label"].tolist() == ["yes", "no"] * 2
