@@ -47,6 +47,11 @@ def test_for_predictions_all_rows_count():
     assert len(table.frame) == 10 and "split" not in table.given
 
 
+def test_without_labels_splits_are_kept():
+    table = read(SAVED / "dict", labelled=False)
+    assert table.frame["split"].value_counts().to_dict() == {"train": 4, "validation": 2, "test": 2}
+
+
 def test_a_single_saved_dataset_and_a_single_file():
     assert read(SAVED / "dict" / "train").frame["split"].isna().all()
     table = read(SAVED / "dict" / "train" / "data-00001-of-00002.arrow")
@@ -126,3 +131,41 @@ def test_what_the_installed_package_writes(tmp_path):
     rows = datasets.Dataset.from_dict({"text": ["a b", "c d"], "label": [1, 0]}, features=features)
     datasets.DatasetDict({"train": rows, "test": rows}).save_to_disk(str(tmp_path / "saved"))
     assert read(tmp_path / "saved", TEXTS).frame["label"].tolist() == ["yes", "no"] * 2
+
+
+def test_images_stay_in_the_file_until_they_are_opened(tmp_path):
+    import tracemalloc
+
+    image = pa.array([{"bytes": bytes(500_000), "path": f"{row}.png"} for row in range(40)])
+    table = pa.table({"image": image, "label": ["x", "y"] * 20})
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table)
+    tracemalloc.start()
+    rows = read(tmp_path / "a.arrow")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e6 and rows.content(39) == bytes(500_000) and rows.frame["item"].iat[39] == "39.png"
+
+
+def test_images_that_are_paths_or_missing(tmp_path, photos):
+    found = [{"bytes": None, "path": "zero/000.png"}, None, {"bytes": None, "path": "one/001.png"}]
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    table = pa.table({"image": pa.array(found, kind), "label": ["a", "b", "c"]})
+    with pa.OSFile(str(photos / "a.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+        out.write_table(table)
+    rows = read(photos / "a.arrow")
+    assert rows.frame["item"].tolist() == ["zero/000.png", "one/001.png"] and rows.path(1).is_file()
+
+
+def test_early_versions(tmp_path):
+    (tmp_path / "a.feather").write_bytes(b"FEA1" + bytes(60))
+    with pytest.raises(DataError, match="of a version of Arrow that pyarrow"):
+        read(tmp_path / "a.feather")
+    table = pa.table({"a": [1], "label": ["x"]})
+    options = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4, use_legacy_format=True)
+    with (
+        pa.OSFile(str(tmp_path / "b.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, table.schema, options=options) as to,
+    ):
+        to.write_table(table)
+    assert len(read(tmp_path / "b.arrow", FEATURES).frame) == 1

@@ -150,7 +150,7 @@ def test_a_server_that_cannot_go_on(served):
     served.tags, served.files["/a.csv"], served.cut["/a.csv"] = False, bytes(1000), [10]
     with pytest.raises(DataError, match="broke off") as caught:
         fetched(f"{served.url}/a.csv")
-    assert "fetched anew" in caught.value.remedy
+    assert "fetched anew" in caught.value.remedy and leftovers() == ["mark.json"]
     assert fetched(f"{served.url}/a.csv").bytes == 1000 and "Range" not in served.asked[-1][1]
     first = len(served.asked)
     fetched(f"{served.url}/a.csv")  # nothing tells whether it has changed
@@ -242,6 +242,30 @@ def test_no_room_and_a_cache_that_cannot_be_written(served, monkeypatch, tmp_pat
     monkeypatch.setenv("TFPIPE_CACHE", str(tmp_path / "file"))
     with pytest.raises(ConfigError, match="cannot be written"):
         fetched(f"{served.url}/set.csv")
+
+
+def test_a_full_disk_is_told(served, monkeypatch):
+    import errno
+
+    served.tags, served.files["/set.csv"] = False, ROWS
+
+    def full(self, *arguments):
+        arguments[1].write_bytes(b"x")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(http.Http, "_receive", full)
+    with pytest.raises(ResourceError, match="The disk is full"):
+        fetched(f"{served.url}/set.csv")
+    assert not leftovers()
+
+
+def test_copies_are_in_the_list_of_the_cache(served):
+    from tfpipelines.core.cache import list_cache
+
+    served.files["/set.csv"] = ROWS
+    fetched(f"{served.url}/set.csv")
+    (entry,) = list_cache()
+    assert (entry.kind, entry.name[:8]) == ("fetched", "set.csv-") and entry.bytes > len(ROWS)
 
 
 def test_silence_ends(served, monkeypatch):

@@ -219,6 +219,8 @@ class _Store:
             write_json(self.folder / "facts.json", {"url": self.address.url, "contents": [*others, asdict(content)]})
             shutil.rmtree(part, ignore_errors=True)
         except OSError as error:
+            if not version.mark:  # nothing could go on from it
+                shutil.rmtree(part, ignore_errors=True)
             raise resource_error(error, self.folder) from error
         finally:
             shutil.rmtree(made, ignore_errors=True)

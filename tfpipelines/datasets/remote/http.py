@@ -178,6 +178,7 @@ class Http(Origin):
         cause = f"{self.address.url} broke off after {megabytes(there)}{size}: {reason}."
         if self._whence(version, file):
             raise DataError(cause, "Try again: what was fetched stays in the cache, and it goes on from there.")
+        file.unlink(missing_ok=True)
         raise DataError(cause, "Try again: the server does not say how to go on, so it is fetched anew.")
 
 

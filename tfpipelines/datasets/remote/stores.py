@@ -116,9 +116,9 @@ class Store(Origin):
 
     def _one(self, one: _Object, target: Path) -> None:
         """Fetches a file, unless it is there whole; of one that is there in part the rest."""
-        if target.is_file() and target.stat().st_size == one.bytes:
-            return
         try:
+            if target.is_file() and target.stat().st_size == one.bytes:
+                return
             target.parent.mkdir(parents=True, exist_ok=True)
             begun = target.with_name(f"{TEMPORARY}{target.name}")
             with open(begun, "ab") as file:
@@ -126,15 +126,16 @@ class Store(Origin):
                 if done > one.bytes:
                     done = file.truncate(0)
                 reason = self._received(one, done, file)
+            there = begun.stat().st_size
+            if not reason and there == one.bytes:
+                os.replace(begun, target)
+                return
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             cause = f"{self.address.url} holds {one.name!r}, which cannot be a file here: {error.strerror}."
             raise DataError(cause, "Name a part of it, or copy it with other names.") from error
-        there = begun.stat().st_size
-        if reason or there != one.bytes:
-            what = f"{megabytes(there)} of {megabytes(one.bytes)}: {reason or 'it ended too early'}"
-            remedy = "Try again: what was fetched stays in the cache, and it goes on from there."
-            raise DataError(f"{self.address.url}: {one.name} broke off after {what}.", remedy)
-        os.replace(begun, target)
+        what = f"{megabytes(there)} of {megabytes(one.bytes)}: {reason or 'it ended too early'}"
+        remedy = "Try again: what was fetched stays in the cache, and it goes on from there."
+        raise DataError(f"{self.address.url}: {one.name} broke off after {what}.", remedy)
 
     def _received(self, one: _Object, done: int, file: Any) -> str:
         """Writes what comes behind the first `done` bytes; why that ended too early, or ""."""
