@@ -65,11 +65,20 @@ def test_a_run_keeps_to_the_content_that_it_began_with(served):
     asked = len(served.asked)
     run = tfpipelines.resume("runs/one", observer=Observer())
     assert run.status["state"] == "done" and len(served.asked) == asked  # nobody was asked
-    assert run.predict(url, keep_columns=True).shape[0] == 90
-    assert run.evaluate(secret, split="all")["samples"] == 90
     shutil.rmtree(cache_folder())
     with pytest.raises(DataError, match=f"{url} has changed: its SHA-256 is .*, and {path[-64:]} is asked for"):
         tfpipelines.resume("runs/two", observer=Observer())
+
+
+@pytest.mark.slow
+def test_a_model_answers_for_urls(served):
+    served.files["/set.csv"] = rows(80)
+    url = f"{served.url}/set.csv"
+    run = tfpipelines.run("tabular", FIELDS | {"data.path": url}, observer=Observer())
+    served.files["/set.csv"] = rows(90)
+    assert len(run.predict(url)) == 90 and run.predict(f"{served.url}/no.csv")["error"][0].startswith(served.url)
+    figures = run.evaluate(url.replace("://", "://anna:geheim@"), split="all")
+    assert figures["samples"] == 90 and "geheim" not in json.dumps(figures, default=str)
 
 
 def test_a_check_and_a_search(served):

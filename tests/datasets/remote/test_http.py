@@ -268,6 +268,20 @@ def test_copies_are_in_the_list_of_the_cache(served):
     assert (entry.kind, entry.name[:8]) == ("fetched", "set.csv-") and entry.bytes > len(ROWS)
 
 
+def test_inputs_of_predictions(served, photos):
+    from pathlib import Path
+
+    from tfpipelines.datasets import raw_images
+
+    served.files["/a.png"] = (photos / "zero" / "000.png").read_bytes()
+    url = f"{served.url}/a.png"
+    for given in (url, Path(url), url.replace("://", "://anna:geheim@")):  # a `Path` has one slash
+        (found,) = raw_images([given])
+        assert found.item == url and not found.error and found.source.path(0).read_bytes() == served.files["/a.png"]
+    (found,) = raw_images([f"{served.url}/no.png"])
+    assert found.item == f"{served.url}/no.png" and "does not exist (404" in found.error
+
+
 def test_silence_ends(served, monkeypatch):
     import socket
 
