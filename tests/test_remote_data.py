@@ -11,7 +11,7 @@ import tfpipelines
 from tfpipelines import Observer
 from tfpipelines.core.config import load
 from tfpipelines.core.machine import cache_folder
-from tfpipelines.errors import DataError, Interrupted
+from tfpipelines.errors import ConfigError, DataError, Interrupted
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tuning import Plan
 
@@ -32,7 +32,7 @@ def rows(count):
 
 
 class Stops(Observer):
-    """Stops a run at its end of training, as a signal does."""
+    """Stops a run once its data are read, as a signal does."""
 
     def __init__(self):
         self.notes = []
@@ -40,7 +40,7 @@ class Stops(Observer):
     def note(self, text):
         self.notes.append(text)
 
-    def model(self, facts):
+    def data(self, facts):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -91,6 +91,13 @@ def test_a_check_and_a_search(served):
 
     plan = plan.with_data(with_copies(plan.pipeline, print))
     assert plan.content["data"]["path"] == plan.pipeline.data.path == report.facts["path"]  # so for every trial
+
+
+@pytest.mark.parametrize("field", ["masks", "root"])
+def test_folders_beside_the_data_are_local(field, photos):
+    changes = {"data.path": str(photos), f"data.{field}": "https://x.org/masks.zip"}
+    with pytest.raises(ConfigError, match=f"data.{field}=https://x.org/masks.zip: files beside the data"):
+        tfpipelines.run("anomaly", changes, observer=Observer())
 
 
 def test_products_behind_a_url(served, photos):

@@ -130,15 +130,15 @@ def test_a_broken_connection_goes_on_where_it_ended(served, told):
     assert not leftovers()
 
 
-def test_what_came_before_a_failure_stays(served):
+def test_what_came_before_a_failure_stays(served, told):
     content = os.urandom(300_000)
     served.files["/set.npz"], served.cut["/set.npz"] = content, [100_000, 0]
     with pytest.raises(DataError, match="broke off after 0.10 MB of 0.30 MB: the connection ended") as caught:
         fetched(f"{served.url}/set.npz")
     assert "goes on from there" in caught.value.remedy and leftovers() == ["content", "mark.json"]
     assert not list(cache_folder().glob("fetched/*/*/set.npz"))  # nothing half is used
-    assert fetched(f"{served.url}/set.npz").path.read_bytes() == content
-    assert served.asked[-1][1]["Range"] == "bytes=100000-"
+    assert fetched(f"{served.url}/set.npz", told).path.read_bytes() == content
+    assert served.asked[-1][1]["Range"] == "bytes=100000-" and "of 0.30 MB, of which 0.10 MB are there, once" in told[0]
     served.files["/set.npz"], served.cut["/set.npz"] = content[::-1], [100_000, 0]
     with pytest.raises(DataError, match="broke off"):
         fetched(f"{served.url}/set.npz")
@@ -307,6 +307,50 @@ def test_certificates():
     error.verify_message = "self-signed certificate"
     found = http.Http(Address.of("https://x.org/set.csv"))._unanswered(URLError(error))
     assert "certificate of the server is not trusted: self-signed" in found.cause and "SSL_CERT_FILE" in found.remedy
+
+
+@pytest.fixture
+def secure(served, tmp_path):
+    """The server again, by TLS, and the file of its own certificate."""
+    pytest.importorskip("cryptography", reason="needs the extra sign")
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now - datetime.timedelta(1))
+    builder = builder.not_valid_after(now + datetime.timedelta(1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = builder.add_extension(place, critical=True).sign(key, hashes.SHA256())
+    file, coding = tmp_path / "own.pem", serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    file.write_bytes(
+        certificate.public_bytes(coding) + key.private_bytes(coding, serialization.PrivateFormat.PKCS8, plain)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    served.server.socket = context.wrap_socket(served.server.socket, server_side=True)
+    served.url = served.url.replace("http:", "https:")
+    return served, file
+
+
+def test_tls(secure, monkeypatch):
+    served, own = secure
+    served.files["/set.csv"] = ROWS
+    with pytest.raises(DataError, match="certificate of the server is not trusted: .*self.signed"):
+        fetched(f"{served.url}/set.csv")
+    monkeypatch.setenv("SSL_CERT_FILE", str(own))
+    assert fetched(f"{served.url}/set.csv").bytes == len(ROWS)
+    plain = served.url.replace("https:", "http:")
+    served.status["/down"], served.headers["/down"] = 302, {"Location": f"{plain}/set.csv"}
+    with pytest.raises(DataError, match="redirects from https to http"):
+        fetched(f"{served.url}/down")
 
 
 def test_names_and_passwords_of_netrc(tmp_path, monkeypatch):

@@ -201,8 +201,10 @@ class _Store:
         size = "of unknown size" if version.bytes is None else f"of {megabytes(version.bytes)}"
         files = f"{counted(version.files, 'file')}, " if version.files > 1 else ""
         told = f" ({version.told})" if version.told else ""
-        tell(f"Fetching {self.address.url}{told}, {files}{size}, once, into {self.folder}")
         part, made = self.folder / "part", self.folder / f"{TEMPORARY}whole"
+        begun = version.mark and found_json(part / "mark.json").get("mark") == version.mark
+        there = f", of which {megabytes(_facts(part)[0])} are there" if begun else ""
+        tell(f"Fetching {self.address.url}{told}, {files}{size}{there}, once, into {self.folder}")
         try:
             self._require_room(version, part)
             shutil.rmtree(made, ignore_errors=True)

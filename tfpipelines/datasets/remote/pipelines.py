@@ -2,8 +2,11 @@
 
 from ...core.config import Pipeline, Role, fields_that
 from ...core.urls import is_remote
+from ...errors import ConfigError
 from .copies import pinned
 from .origin import Tell
+
+_BESIDE = ("root", "masks")  # fields of folders whose files belong to those of the data
 
 
 def with_copies(pipeline: Pipeline, tell: Tell) -> Pipeline:
@@ -16,5 +19,9 @@ def with_copies(pipeline: Pipeline, tell: Tell) -> Pipeline:
     """
     data = pipeline.data
     given = {field: getattr(data, field) for field in fields_that(type(data), Role.PATH)}
-    changes = {field: pinned(url, tell) for field, url in given.items() if url and is_remote(url)}
+    urls = {field: url for field, url in given.items() if url and is_remote(url)}
+    if beside := [field for field in urls if field in _BESIDE]:
+        cause = f"data.{beside[0]}={urls[beside[0]]}: files beside the data are not read from a URL."
+        raise ConfigError(cause, "Put them into one folder or archive with the data, or give a local folder.")
+    changes = {field: pinned(url, tell) for field, url in urls.items()}
     return pipeline.model_copy(update={"data": data.model_copy(update=changes)}) if changes else pipeline
