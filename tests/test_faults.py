@@ -4,6 +4,7 @@ Rows of FAULTS.md that have their own place: 17, 19 to 22, 24 and 25 in training
 models/test_trust.py; the many forms of 2 to 6, 12 and 13 in datasets/.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -13,13 +14,14 @@ import subprocess
 import sys
 import time
 import zlib
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfpipelines
-from tfpipelines import Observer
+from tfpipelines import Observer, catalogue
 from tfpipelines.output import console
 
 from .conftest import ROOT, TINY, write_photos
@@ -470,6 +472,21 @@ def test_32_wrong_kinds_of_array(finished):
 def test_evaluate_refuses_labels_that_the_model_does_not_know(finished, tmp_path, digits, tfpipe):
     others = write_photos(tmp_path / "others", digits, {"one": 1, "seven": 7}, 3)
     check_failed(tfpipe("evaluate", finished[0], others), 3, "1 class of", "unknown to the model", "seven")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ImportError("cygrpc.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_memory_that_has_gone_outside_of_training_is_no_bug(tfpipe, monkeypatch, error):
+    monkeypatch.setattr(catalogue, "list_pipelines", Mock(side_effect=error))
+    check_failed(tfpipe("list"), 4, "There is no memory left.", "tfpipe resume")
 
 
 def test_a_bug_says_where_its_traceback_is(photos, tfpipe, monkeypatch):

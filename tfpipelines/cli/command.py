@@ -12,7 +12,7 @@ from ..core.words import brief, json_line, json_text, plain_lines
 from ..errors import shortened
 
 if TYPE_CHECKING:
-    from ..errors import ConfigError, ResourceError
+    from ..errors import ConfigError, MemoryExhaustedError, ResourceError
 
 
 class Group(click.Group):
@@ -101,6 +101,19 @@ def _of_a_name(error: BaseException) -> "ConfigError | ResourceError | None":
     return ResourceError(cause, remedy) if remedy is _ALLOW else ConfigError(cause, remedy)
 
 
+def _of_memory(error: BaseException) -> "MemoryExhaustedError | None":
+    """The error to be told where memory has gone outside of training; None for any other."""
+    from ..errors import MemoryExhaustedError
+
+    words = str(error)
+    gone = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    gone |= isinstance(error, ImportError) and ("failed to map" in words or "Cannot allocate memory" in words)
+    gone |= isinstance(error, RuntimeError) and words == "can't start new thread"
+    if not gone:
+        return None
+    return MemoryExhaustedError("There is no memory left.", "Free some; a run or search goes on by tfpipe resume.")
+
+
 def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     """Prints an error; its exit code, and what --json prints of it, with the results there are nevertheless."""
     from ..errors import Interrupted, TfpipelinesError
@@ -108,7 +121,7 @@ def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     if isinstance(error, BrokenPipeError):  # whoever read our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0, {}
-    error = full_stdout(error) or _of_a_name(error) or error
+    error = full_stdout(error) or _of_a_name(error) or _of_memory(error) or error
     if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):
         error = Interrupted("Stopped by Ctrl-C.")
     if not isinstance(error, (TfpipelinesError, Interrupted)):

@@ -1,9 +1,11 @@
 """Trials as TensorBoard's HParams page shows them, written without TensorFlow's runtime: the supervisor has none."""
 
+import io
 import time
 from pathlib import Path
 from typing import Any
 
+from ..core.files import atomic_write
 from .space import Space
 from .state import Trial
 
@@ -18,11 +20,11 @@ def write_hparams(folder: Path, space: Space, trials: list[Trial], metric: str) 
     from tensorboard.plugins.hparams import api, summary_v2
 
     fields = [api.HParam(path, _domain(api, space, path)) for path in space.dimensions]
-    if not folder.exists():
+    if not _is_written(folder):
         _write(folder, [(summary_v2.hparams_config_pb(fields, [api.Metric(metric)]), 0)])
     for trial in trials:
         place = folder / f"trial-{trial.name}"
-        if place.exists():
+        if _is_written(place):
             continue
         values = {
             field.name: _plain(trial.values[field.name], field.domain.dtype is str)
@@ -38,17 +40,27 @@ def write_hparams(folder: Path, space: Space, trials: list[Trial], metric: str) 
 
 
 def _write(folder: Path, entries: list[tuple[Any, int]]) -> None:
-    """(summary, step) as an event file."""
+    """(summary, step) as an event file. TensorBoard's own writer has a thread, whose start never returns where there is
+    no memory for it.
+    """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.summary.writer.record_writer import RecordWriter
 
+    stream = io.BytesIO()
+    writer = RecordWriter(stream)
+    events = [Event(file_version="brain.Event:2")]
+    events += [Event(step=step, summary=Summary.FromString(one.SerializeToString())) for one, step in entries]
+    for event in events:
+        event.wall_time = time.time()
+        writer.write(event.SerializeToString())
     folder.mkdir(parents=True, exist_ok=True)
-    writer = EventFileWriter(str(folder))
-    for summary, step in entries:
-        same = Summary.FromString(summary.SerializeToString())
-        writer.add_event(Event(wall_time=time.time(), step=step, summary=same))
-    writer.close()
+    atomic_write(folder / f"events.out.tfevents.{time.time():.0f}.search", stream.getvalue())
+
+
+def _is_written(folder: Path) -> bool:
+    """Whether an event file is there."""
+    return any(folder.glob("events.out.tfevents.*"))
 
 
 def _scalar(tag: str, value: float):

@@ -2,6 +2,7 @@
 that memory returns.
 """
 
+import _thread
 import os
 import queue
 import signal
@@ -27,7 +28,7 @@ from ..tasks.trainable import Trainable
 from .attempt import Halt, Halted, attempt, begin_part, kept, print_trace
 from .state import BATCH_SIZE, RESULT
 
-_PATIENCE = 30.0  # seconds that a trial's folder may still be held by a process that is about to die
+_PATIENCE = 30.0  # seconds in which a thread begins, or that a process which is about to die still holds a folder
 
 
 class _Line:
@@ -36,7 +37,11 @@ class _Line:
     def __init__(self, connection, halt: Halt):
         self._connection, self._halt = connection, halt
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._begun = threading.Event()
+        # The start of a threading.Thread never returns where there is memory for the thread, but not for what it does.
+        _thread.start_new_thread(self._listen, ())
+        if not self._begun.wait(_PATIENCE):
+            raise MemoryError
 
     def send(self, kind: str, content: Any = None) -> None:
         self._connection.send((kind, content))
@@ -46,15 +51,16 @@ class _Line:
         return self._inbox.get()
 
     def _listen(self) -> None:
-        while True:
-            try:
+        try:
+            self._begun.set()
+            while True:
                 kind, content = self._connection.recv()
-            except (EOFError, OSError):
-                os._exit(1)
-            if kind == "halt":
-                self._halt.ask(content)
-            else:
-                self._inbox.put(content)
+                if kind == "halt":
+                    self._halt.ask(content)
+                else:
+                    self._inbox.put(content)
+        except (EOFError, OSError, MemoryError):  # nothing would ever be received
+            os._exit(1)
 
 
 class _DataObserver(Observer):
