@@ -44,7 +44,7 @@ DISK = 2**28  # bytes of a tmpfs
 ROOMS = (0, 2**21, 2**25)  # bytes of memory that are left
 FILLER = "filler"
 MOST_FAULTS, MOST_RESUMES = 5, 10
-PATIENCE = 90.0  # seconds, besides ten times the undisturbed time, after which a process counts as hung
+PATIENCE = 90.0  # seconds, besides three times the undisturbed time, after which a process counts as hung
 
 
 @dataclass
@@ -210,7 +210,7 @@ class Soak:
                 child = self.child(home, begun, case.kind, case.pipeline, case.overrides, folder.name)
             if attempt < faults and self.disturb(child, case, fault, course, not attempt):
                 count["kills"] += 1
-            told = child.result(PATIENCE + 10 * case.seconds)
+            told = child.result(PATIENCE + 3 * case.seconds)
             (home / FILLER).unlink(missing_ok=True)
             course.append(told)
             if told == "done":

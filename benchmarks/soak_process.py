@@ -18,6 +18,7 @@ import psutil
 
 LONGER = ["train.epochs=2", "train.steps_per_execution=1", "train.checkpoint_steps=3"]
 OF_SEARCH = ["search.trials=3", "search.algorithm=random", "search.keep_trials=1", "search.final_seeds=[0]"]
+SPACES = {"anomaly-table": ["search.space.train.learning_rate={min: 1e-3, max: 1e-2, scale: log}"]}  # has none else
 TIMES = ("seconds", "measuring")  # columns of history.csv
 NO_MEMORY = "ran out of memory"
 faulthandler.register(signal.SIGUSR1)  # where each thread of a hanging process is; workers inherit it from the server
@@ -128,7 +129,8 @@ def prepared(task: str, networks: str, kind: str) -> tuple[str, list[str]]:
 
     Path(networks).mkdir(exist_ok=True)
     pipeline, overrides, _ = case_with(task, lambda name: make_network(name, Path(networks)))
-    return pipeline, [*overrides, *LONGER, *(OF_SEARCH if kind == "search" else [])]
+    of_search = [*OF_SEARCH, *SPACES.get(task, [])] if kind == "search" else []
+    return pipeline, [*overrides, *LONGER, *of_search]
 
 
 def begun(kind: str, pipeline: str, overrides: list[str], name: str) -> str:
@@ -191,6 +193,7 @@ def left_by_run(run) -> dict[str, Any]:
         result["history.csv"] = [{**row, **dict.fromkeys(TIMES, "")} for row in csv.DictReader(file)]
     own = {"report.html", "README.md"}
     names = [path.relative_to(run.folder) for path in run.folder.rglob("*") if path.is_file()]
-    kept = {str(name) for name in names if name.parts[0] not in ("logs", ".lock")}
+    # which checkpoints are left beside the last one hangs on where it was stopped
+    kept = {str(name) for name in names if name.parts[0] not in ("logs", ".lock", "checkpoints")}
     result["files"], result["reports"] = sorted(kept - own), sorted(kept & own)
     return result
