@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from . import evaluation, metrics, models, networks, training
+from . import datasets, evaluation, metrics, models, networks, training
 from .choosing import Choice, require_validation
 from .core import config
 from .core.files import atomic_write, file_hash, write_json
@@ -65,7 +65,7 @@ class Runner:
         with ending(folder):
             self.stop.raise_if_interrupted()
             try:
-                with networks.user_errors(task.pipeline.model), training.memory_errors():
+                with networks.user_errors(task.pipeline.model), training.memory_errors(), datasets.data_errors():
                     content = self._all(task, command, fold)
             except MemoryExhaustedError as error:
                 smaller = f"{folder.as_new_run()} train.batch_size={max(1, task.pipeline.train.batch_size // 2)}"

@@ -169,7 +169,7 @@ def test_refusals_name_what_the_members_read(lists, tmp_path):
         (
             ROWS,
             "not a table",
-            f"Give a file that ends in {tables}, .npz, .ods, .parquet, .tsv, .xls, .xlsb, .xlsm, .xlsx. For folders of",
+            f"Give a file that ends in {tables}, .npz, .ods, .parquet, .tfrecord, .tsv, .xls, .xlsb, .xlsm, .xlsx. For",
         ),
         (SERIES, "not a table", f"Give a file that ends in {tables}, .ods, .parquet, .tsv, "),
     ):
@@ -188,7 +188,7 @@ def test_who_reads_what(tmp_path):
         for name in ("", "a.csv", "a.npz", "b.TSV")
     }
     assert names == {"": "Folder", "a.csv": "Table", "a.npz": "Archive", "b.TSV": "Table"}
-    assert {member.__name__ for member in source.members()} == {"Folder", "Table", "Archive"}
+    assert {member.__name__ for member in source.members()} == {"Folder", "Table", "Archive", "Shards"}
 
 
 def test_an_item_may_be_an_array(tmp_path, digits):

@@ -71,3 +71,4 @@ from .tokens import Sequences as Sequences
 from .tokens import Tokens as Tokens
 from .tokens import log_count_ratios as log_count_ratios
 from .tokens import wide_sequences as wide_sequences
+from .tracing import data_errors as data_errors

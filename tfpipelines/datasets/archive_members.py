@@ -79,7 +79,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 def _tar_members(path: Path) -> Generator[Member]:
     with open_packed(path) as content:
-        with tarfile.open(fileobj=content, mode="r|", tarinfo=_StrictInfo) as archive:
+        with tarfile.open(fileobj=content, mode="r|", tarinfo=StrictInfo) as archive:
             for info in archive:
                 if info.isfile():
                     yield Member(info.name, info.size, archive.extractfile(info) or io.BytesIO())
@@ -94,7 +94,7 @@ def _tar_members(path: Path) -> Generator[Member]:
                 raise ReadError("much follows its end")
 
 
-class _StrictInfo(tarfile.TarInfo):
+class StrictInfo(tarfile.TarInfo):
     """Headers of a .tar, which all must be whole: `tarfile` takes a damaged one for the end."""
 
     @classmethod

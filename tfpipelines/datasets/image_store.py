@@ -25,7 +25,7 @@ from .findings import Findings
 from .image_arrays import pixels, to_channels, to_uint8
 from .source.base import SampleTable
 from .thumbnails import thumbnail_shape, thumbnails
-from .tracing import no_autograph
+from .tracing import no_autograph, raising
 
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
 MEMORY_SHARE = 0.4  # of the free memory that the cache may take
@@ -250,8 +250,16 @@ class _Decoder:
         settings = self.preprocessor
         return pixels(content, settings.channels, self.background, self.max_pixels, settings.range)
 
+    def _pixels_again(self, row: int) -> np.ndarray:
+        """The pixels of an image that could be read when the data were checked."""
+        try:
+            return self._pixels(row)
+        except (DataError, OSError) as error:
+            cause = f"{self.table.frame['item'].iat[row]} cannot be read any more: {_reason(error, self.table, row)}."
+            raise DataError(cause, "Bring the data back as they were, then `tfpipe resume` the run.") from error
+
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
-        image = tf.numpy_function(self._pixels, [row], tf.uint8)
+        image = tf.numpy_function(raising(self._pixels_again), [row], tf.uint8)
         return tf.ensure_shape(image, [None, None, self.preprocessor.channels])
 
     def _fast(self, kind: str, path: tf.Tensor) -> tf.Tensor:
@@ -295,7 +303,7 @@ def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageSto
     """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
     preprocessor, files = decoder.preprocessor, decoder.paths
     if "" in files:  # items of a source that is a file itself
-        files = [str(decoder.table.source.path), *decoder.table.frame["item"]]
+        files = [*map(str, decoder.table.source.files), *decoder.table.frame["item"]]
     states = [
         (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) if os.path.exists(path) else (path,) for path in files
     ]

@@ -15,6 +15,7 @@ from .sample_table import class_order, label_names, strata, target_of
 
 _VALIDATION = _CALIBRATION = 0.15  # share of rows, where none is stated
 _MOST_CALIBRATION = 500  # rows
+_BY_KEY = ("test", "validation", "calibration")  # the last one's share may depend on the number of rows
 
 
 def assign_splits(
@@ -27,7 +28,8 @@ def assign_splits(
     alone; calibration rows would be training rows without that split.
 
     Args:
-        frame: sample table with `label` and `split`; with `group` or `time`, see `group_splits`.
+        frame: sample table with `label` and `split`; with `group` or `time`, see `group_splits`; else with `key`, see
+            `cut_by_key`.
         validation, test, calibration: shares of all rows of a class; 0 leaves the split out.
 
     Returns:
@@ -161,6 +163,8 @@ def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray
         raise DataError(f"{what} and data.test leave nothing to train on.", "Let them add up to less than 1.")
     if grouped and others:
         return cut_by_group_or_time(frame, others, seed, purpose)
+    if "key" in frame and others:
+        return cut_by_key(frame, others, seed)
     result = np.full(len(frame), "train", object)
     values = strata(frame, 1 + len(others)).to_numpy()
     for number, name in enumerate(class_order(values)):
@@ -174,6 +178,42 @@ def _cut(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray
             result[order[start : start + size]] = split
             start += size
     return result
+
+
+def cut_by_key(frame: pd.DataFrame, shares: dict[str, float], seed: int) -> np.ndarray:
+    """The split of each row by its key and the seed alone, object (rows,): rows that are added move no others.
+
+    Shares are met in the mean. Of a class without any training row the row with the largest hash becomes one.
+
+    Args:
+        frame: sample table with `key`, uint64.
+        shares: of the rows, of the splits besides training.
+
+    Raises:
+        DataError: if a split gets no row.
+    """
+    places = _mixed(frame["key"].to_numpy(np.uint64), seed)
+    ends = np.cumsum([shares[name] for name in _BY_KEY if name in shares])
+    names = np.array([*(name for name in _BY_KEY if name in shares), "train"], object)
+    result = names[np.searchsorted(ends, places, side="right")]
+    labels = strata(frame, 1).to_numpy()
+    for rows in pd.Series(np.arange(len(frame))).groupby(labels).indices.values():
+        if not (result[rows] == "train").any():
+            result[rows[int(places[rows].argmax())]] = "train"
+    for name in shares:
+        if not (result == name).any():
+            message = f"No sample is in the {name} split, which takes {shares[name]:.0%} of them by their keys."
+            raise DataError(message, "Add samples, or give the splits yourself.")
+    return result
+
+
+def _mixed(keys: np.ndarray, seed: int) -> np.ndarray:
+    """Numbers from 0 to 1 of 64-bit hashes and a seed, by SplitMix64 (Steele et al. 2014), float64 (keys,)."""
+    with np.errstate(over="ignore"):
+        mixed = keys + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return (mixed ^ (mixed >> np.uint64(31))).astype(np.float64) / 2.0**64
 
 
 def _require(frame: pd.DataFrame, least: int, purpose: str) -> None:

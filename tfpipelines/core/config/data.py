@@ -40,8 +40,8 @@ class SourceData(Section):
 
     path: Annotated[str, Role.PATH] = fixed(
         ...,
-        "a folder, a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an archive (.zip .tar.gz) of such, the "
-        "URL of one (https s3 gs hf), or sample:NAME",
+        "a folder, a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an archive (.zip .tar.gz) of such, "
+        "shards (TFRecord, WebDataset, Parquet), the URL of one (https s3 gs hf), or sample:NAME",
         min_length=1,
     )
     split_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of splits")

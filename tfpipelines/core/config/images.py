@@ -50,7 +50,7 @@ class PixelData(FileData):
     path: Annotated[str, Role.PATH] = fixed(
         ...,
         "a folder, a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an archive (.zip .tar.gz) of such, an "
-        ".npz file, the URL of one (https s3 gs hf), or sample:NAME",
+        ".npz file, shards (TFRecord, WebDataset, Parquet), the URL of one (https s3 gs hf), or sample:NAME",
         min_length=1,
     )
     item_column: Annotated[str | None, Role.READING] = fixed(None, "table: the column of image files")

@@ -16,8 +16,8 @@ class TableData(TargetData):
 
     path: Annotated[str, Role.PATH] = fixed(
         ...,
-        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an .npz file of x and y, the URL of one "
-        "(https s3 gs hf), or sample:NAME",
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), an .npz file of x and y, shards "
+        "(Parquet, TFRecord), the URL of one (https s3 gs hf), or sample:NAME",
         min_length=1,
     )
     target_column: TargetColumn = TARGET_COLUMN

@@ -44,8 +44,8 @@ class TextSource(LabelledData):
 
     path: Annotated[str, Role.PATH] = fixed(
         ...,
-        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), a folder of text files, the URL of one "
-        "(https s3 gs hf), or sample:NAME",
+        "a table (.csv .tsv .json .jsonl .parquet .xlsx, also .gz), a folder of text files, "
+        "shards (TFRecord, WebDataset, Parquet), the URL of one (https s3 gs hf), or sample:NAME",
         min_length=1,
     )
     text_column: Annotated[TextColumns, Role.READING] = fixed(

@@ -23,6 +23,7 @@ from ..archives import content_root, is_readable, left_out_of, unpacked, within_
 from ..compressed import COMPRESSIONS
 from ..file_kinds import conversion, is_archive, unpacking
 from ..sample_table import SEPARATOR, given_splits, places
+from ..shard_files import find_shards
 from .base import SampleTable, Source
 from .requests import Kind, Request, key_of
 
@@ -77,7 +78,7 @@ def open_source(path: str, kind: Kind, key: str = "data.path", tell: remote.Tell
         if member.reads(located):
             source = member(located, named)
             given = Path(path).expanduser() if copy is None else copy.path
-            source.through = None if path.startswith("sample:") or given.exists() else given
+            source.through = None if path.startswith("sample:") or given == located else given
             source.copied = "" if copy is None else remote.told(copy)
             return source
     endings = tuple(sorted({ending for member in able for ending in member.endings}))
@@ -194,8 +195,8 @@ def settle_groups(table: SampleTable, request: Request) -> SampleTable:
 def _there(path: Path, key: str) -> Path:
     """The path; raises DataError unless it is there and is a regular file or a folder."""
     if not path.exists():
-        if inner := within_archive(path):
-            return inner
+        if (inner := within_archive(path)) or find_shards(path):
+            return inner or path
         parent = path.parent
         guess = f" The folder {parent.resolve()} exists." if parent.is_dir() and parent != Path(".") else ""
         raise DataError(f"{path} does not exist.{guess}", f"Set {key} to a folder, a table or sample:NAME.")

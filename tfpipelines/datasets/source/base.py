@@ -83,6 +83,11 @@ class Source(ABC):
         return item
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The files whose content the items are, where these are no files themselves."""
+        return (self.path,)
+
+    @property
     def seconds(self) -> float:
         """How long ago it was opened."""
         return round(time.perf_counter() - self._opened, 3)

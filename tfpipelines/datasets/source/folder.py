@@ -12,6 +12,7 @@ from ..file_kinds import unpacking
 from ..findings import Findings, Severity
 from ..folder_walk import Walk
 from ..sample_table import make_frame, split_of
+from ..shard_files import find_shards
 from .base import SampleTable, Source
 from .requests import Request
 
@@ -30,7 +31,7 @@ class Folder(Source):
 
     @classmethod
     def reads(cls, path: Path) -> bool:
-        return path.is_dir()
+        return path.is_dir() and find_shards(path) is None
 
     def read(self, request: Request) -> SampleTable:
         findings = Findings()

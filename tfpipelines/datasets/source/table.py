@@ -38,7 +38,7 @@ class Table(Source):
         findings = Findings()
         files = "image" in request.kind.roles
         if files:
-            self.root = root = Path(request.root).expanduser() if request.root else self.path.parent
+            self.root = root = Path(request.root).expanduser() if request.root else self.folder
             if not root.is_dir():
                 message = f"The folder of images {root} does not exist."
                 raise DataError(message, "Set data.root to the folder that the table's paths are relative to.")
@@ -47,7 +47,7 @@ class Table(Source):
         if files:
             given = request.columns.get("image")
             usual = usual_columns(written.columns, "image", request)
-            contents = take_contents(written, [name for name in ([given] if given else usual) if name in written])
+            contents = self.contents(written, [name for name in ([given] if given else usual) if name in written])
         cells = in_words(written)
         column = {role: find_column(cells, role, request) for role in (*request.kind.roles, *SPLITTING)}
         if request.kind.name == "rows":
@@ -95,9 +95,18 @@ class Table(Source):
     def open(self, item: str) -> bytes | np.ndarray:
         return self._contents[item] if self.root is None else super().open(item)
 
+    @property
+    def folder(self) -> Path:
+        """That names of files start from."""
+        return self.path.parent
+
     def written(self, form: TableForm) -> pd.DataFrame:
         """Every cell of the table, as `read_cells` gives them."""
         return read_cells(self.path, form)
+
+    def contents(self, written: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, bytes]]:
+        """Columns that hold the content of files; see `take_contents`."""
+        return take_contents(written, columns)
 
 
 class Frame(Table):
