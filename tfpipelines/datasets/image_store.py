@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -182,8 +183,7 @@ class _Decoder:
         self.files = [table.path(row) for row in range(len(headers))]
         self.paths = ["" if file is None else printable(file) for file in self.files]
         fast = [
-            _KINDS[header.kind] if header and path and (preprocessor.channels == 3 or header.grey) else 0
-            for header, path in zip(headers, self.paths)
+            _KINDS[header.kind] if header and (preprocessor.channels == 3 or header.grey) else 0 for header in headers
         ]
         self.kinds = np.array(fast, np.int32)
 
@@ -209,7 +209,7 @@ class _Decoder:
             if not len(some):
                 continue
             dataset = tf.data.Dataset.from_tensor_slices((some, [self.paths[row] for row in some]))
-            one = lambda row, path, kind=kind: (row, *self._with_fingerprint(self._fast(kind, path)))
+            one = lambda row, path, kind=kind: (row, *self._with_fingerprint(self._fast(kind, row, path)))
             dataset = dataset.map(
                 no_autograph(one), num_parallel_calls=os.cpu_count(), deterministic=False
             ).ignore_errors()
@@ -239,8 +239,8 @@ class _Decoder:
         path, kind = tf.gather(tf.constant(self.paths), row), tf.gather(tf.constant(self.kinds), row)
         ways = {
             "other": lambda: self.preprocessor.in_tf_data(self._slow(row)),
-            "jpeg": lambda: self._fast("jpeg", path),
-            "png": lambda: self._fast("png", path),
+            "jpeg": lambda: self._fast("jpeg", row, path),
+            "png": lambda: self._fast("png", row, path),
         }
         image = tf.switch_case(kind, {_KINDS[name]: way for name, way in ways.items()})
         return tf.ensure_shape(image, self.preprocessor.shape)
@@ -251,9 +251,15 @@ class _Decoder:
         return pixels(content, settings.channels, self.background, self.max_pixels, settings.range)
 
     def _pixels_again(self, row: int) -> np.ndarray:
-        """The pixels of an image that could be read when the data were checked."""
+        return self._again(self._pixels, row)
+
+    def _content_again(self, row: int) -> bytes:
+        return self._again(lambda row: self.table.content(int(row)), row)
+
+    def _again(self, read: Callable[[int], Any], row: int) -> Any:
+        """What `read` gives of an image that could be read when the data were checked."""
         try:
-            return self._pixels(row)
+            return read(row)
         except (DataError, OSError) as error:
             cause = f"{self.table.frame['item'].iat[row]} cannot be read any more: {_reason(error, self.table, row)}."
             raise DataError(cause, "Bring the data back as they were, then `tfpipe resume` the run.") from error
@@ -262,8 +268,11 @@ class _Decoder:
         image = tf.numpy_function(raising(self._pixels_again), [row], tf.uint8)
         return tf.ensure_shape(image, [None, None, self.preprocessor.channels])
 
-    def _fast(self, kind: str, path: tf.Tensor) -> tf.Tensor:
-        content = tf.io.read_file(path)
+    def _fast(self, kind: str, row: tf.Tensor, path: tf.Tensor) -> tf.Tensor:
+        if "" in self.paths:  # items of a source that is a file itself
+            content = tf.ensure_shape(tf.numpy_function(raising(self._content_again), [row], tf.string), [])
+        else:
+            content = tf.io.read_file(path)
         if kind == "jpeg":
             image = tf.io.decode_jpeg(
                 content, self.preprocessor.channels, dct_method="INTEGER_ACCURATE"
