@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfpipelines.core.config.images import Augment
 from tfpipelines.datasets.augmentation import Augmentation, beta, uniform
-from tfpipelines.datasets.batches import Targets, evaluation_batches, rows_at, training_batches
+from tfpipelines.datasets.batches import Targets, Windows, evaluation_batches, rows_at, training_batches
 from tfpipelines.datasets.image_store import store_array
 from tfpipelines.models import ImagePreprocessor
 
@@ -26,7 +26,7 @@ def store(digits):
     return store_array(digits["x"][::50, :, :, None], ImagePreprocessor((28, 28), 1))  # 100 images
 
 
-def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, **options):
+def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, windows=None, **options):
     targets = Targets(np.arange(100) % 10, 10, **options)
     return list(
         training_batches(
@@ -38,6 +38,7 @@ def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, *
             first_step=first,
             last_step=last,
             augmentation=augmentation,
+            windows=windows,
         ).as_numpy_iterator()
     )
 
@@ -195,3 +196,43 @@ def test_evaluation_keeps_the_order_and_every_row(store):
     assert [len(images) for images, _ in parts] == [2, 2, 1]
     assert np.array_equal(np.concatenate([images for images, _ in parts]), store.array[rows])
     assert np.array_equal(np.concatenate([targets for _, targets in parts]).argmax(1), np.arange(5))
+
+
+# --- windows
+def window_order(windows, seed, epoch, count):
+    return windows.places_at(seed, tf.constant(epoch, tf.int64), tf.range(count, dtype=tf.int64)).numpy()
+
+
+@pytest.mark.parametrize(("sizes", "size"), [([50, 3, 40, 1, 30], 16), ([7], 3), ([1], 4), ([5, 5], 1), ([9, 9], 100)])
+def test_windows_hold_each_sample_once_in_an_order_by_seed_and_epoch(sizes, size):
+    shards = np.repeat(np.arange(len(sizes)) + 3, sizes)
+    windows, count = Windows(shards, size), len(shards)
+    order = window_order(windows, 0, 0, count)
+    assert sorted(order) == list(range(count))
+    np.testing.assert_array_equal(order, window_order(Windows(shards, size), 0, 0, count))
+    some = windows.places_at(0, tf.constant(0, tf.int64), tf.constant([count - 1, 0], tf.int64)).numpy()
+    np.testing.assert_array_equal(some, [order[-1], order[0]])
+    if count > 100:
+        assert not np.array_equal(order, window_order(windows, 1, 0, count))
+        assert not np.array_equal(order, window_order(windows, 0, 1, count))
+
+
+def test_windows_read_few_shards_at_a_time_in_another_order_each_epoch():
+    shards = np.tile(np.arange(20), 30)  # samples in any order, as repeated ones are
+    windows = Windows(shards, 60)
+    firsts = []
+    for epoch in range(8):
+        order = window_order(windows, 0, epoch, 600)
+        assert all(len(set(shards[order[start : start + 60]])) <= 3 for start in range(0, 600, 60))
+        assert np.corrcoef(np.arange(60), order[:60])[0, 1] < 0.5
+        firsts.append(shards[order[0]])
+    assert len(set(firsts)) > 3
+
+
+def test_windowed_batches_go_on_where_they_stopped(store):
+    shards = Windows(np.arange(100) // 9, 20)
+    whole, rest = batches(store, windows=shards), batches(store, first=8, windows=shards)
+    assert len(whole) == 12
+    for one, other in zip(whole[8:], rest, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+    assert not np.array_equal(whole[0][0], batches(store, last=1)[0][0])

@@ -429,6 +429,11 @@ def test_what_breaks_between_two_batches_arrives_as_it_is(tmp_path):
         list(batches)
 
 
+def test_windows_need_shards(photos, tfpipe):
+    result = tfpipe("check", photos, "data.shuffle=window")
+    assert result.code == 3 and "has no shards, and data.shuffle=window goes by them" in result.out + result.err
+
+
 @pytest.mark.eager
 def test_a_run_from_records_names_them_in_its_predictions(tmp_path, tfpipe):
     write(tmp_path / "set", "TFRecord", range(60), 3)
@@ -451,19 +456,19 @@ def content(run):
     return last.name, arrays, (run.folder / "predictions.csv").read_text(), (run.folder / "splits.csv").read_text()
 
 
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    """400 pictures in 8 shards, and a run that nothing disturbed."""
+@pytest.fixture(scope="module", params=["full", "window"])
+def shards(request, tmp_path_factory):
+    """400 pictures in 8 shards, the words of a run, and that run, which nothing disturbed."""
     root = tmp_path_factory.mktemp("shards")
     write(root / "set", "WebDataset", range(400), 8)
-    run = tfpipelines.run("image-cls", [f"data.path={root / 'set'}", *WORDS], out=root, observer=Observer())
-    return root / "set", run
+    words = [f"data.path={root / 'set'}", *WORDS, f"data.shuffle={request.param}", "data.shuffle_window=50"]
+    return root / "set", words, tfpipelines.run("image-cls", words, out=root, observer=Observer())
 
 
 @pytest.mark.slow
 def test_killed_in_mid_epoch_and_resumed_equals_the_whole(shards, start, tmp_path):
-    path, whole = shards
-    process = start("run", "image-cls", f"data.path={path}", *WORDS, "--name", "killed")
+    _, words, whole = shards
+    process = start("run", "image-cls", *words, "--name", "killed")
     checkpoint = tmp_path / "runs" / "killed" / "checkpoints" / "step-000000023.json"  # an epoch has 18
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None and not checkpoint.exists():
@@ -476,7 +481,7 @@ def test_killed_in_mid_epoch_and_resumed_equals_the_whole(shards, start, tmp_pat
 
 @pytest.mark.slow
 def test_a_shard_that_is_shortened_in_mid_epoch(shards, tfpipe, tmp_path):
-    path, whole = shards
+    path, words, whole = shards
     victim = sorted(path.iterdir())[3]
     held = victim.read_bytes()
 
@@ -486,7 +491,7 @@ def test_a_shard_that_is_shortened_in_mid_epoch(shards, tfpipe, tmp_path):
                 victim.write_bytes(held[: len(held) // 3])
 
     with pytest.raises(DataError, match=f"{victim.name}/.* has become shorter") as caught:
-        tfpipelines.run("image-cls", [f"data.path={path}", *WORDS], name="cut", observer=Shortened())
+        tfpipelines.run("image-cls", words, name="cut", observer=Shortened())
     assert caught.value.exit_code == 3 and "resume" in caught.value.remedy
     run = tfpipelines.load("runs/cut")
     assert run.status["state"] == "failed" and list((run.folder / "checkpoints").glob("step-*.npz"))
@@ -498,7 +503,7 @@ def test_a_shard_that_is_shortened_in_mid_epoch(shards, tfpipe, tmp_path):
 
 @pytest.mark.slow
 def test_a_finished_run_reads_shards_and_files_alike(shards, tmp_path):
-    path, run = shards
+    path, _, run = shards
     records = write(tmp_path / "set", "TFRecord", range(500, 520), 2)
     spoiled(records[0], 60, b"XX")
     table = run.predict(tmp_path / "set")

@@ -1,5 +1,6 @@
 from .augmentation import Augmentation as Augmentation
 from .batches import Targets as Targets
+from .batches import Windows as Windows
 from .batches import evaluation_batches as evaluation_batches
 from .batches import training_batches as training_batches
 from .checks import class_weights as class_weights

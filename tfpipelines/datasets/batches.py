@@ -17,6 +17,42 @@ def rows_at(seed: int, epoch: tf.Tensor, positions: tf.Tensor, count: int) -> tf
     return tf.random.experimental.index_shuffle(positions, key, tf.constant(count - 1, tf.int64))
 
 
+class Windows:
+    """An order by shards and windows, for samples that are better read one after the other: the shards follow each
+    other in random order, and the samples of each window of positions are shuffled among themselves. It is a pure
+    function of (seed, epoch, position), as `rows_at` is.
+
+    Args:
+        shards: the shard of each sample, int (samples,).
+        size: positions of a window.
+    """
+
+    def __init__(self, shards: np.ndarray, size: int):
+        _, numbers, counts = np.unique(shards, return_inverse=True, return_counts=True)
+        self.size, self.counts = size, counts.astype(np.int64)
+        self.places = np.argsort(numbers, kind="stable").astype(np.int64)  # of samples, shard by shard
+        self.starts = np.cumsum(self.counts) - self.counts  # of shards in these
+
+    def places_at(self, seed: int, epoch: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+        """Which samples stand at `positions` of an epoch's order, int64."""
+        window = positions // self.size
+        begin = window * self.size
+        last = tf.minimum(begin + self.size, len(self.places)) - begin - 1
+        key = tf.constant(seed, tf.int64)
+        fill = lambda value: tf.fill(tf.shape(positions), value)
+        keys = tf.stack([fill(key), fill(epoch), window + 1], 1)  # `index_shuffle` takes no key for each position
+        drawn = begin + tf.raw_ops.RandomIndexShuffle(index=positions - begin, seed=keys, max_index=last, rounds=4)
+        shards = tf.range(len(self.counts), dtype=tf.int64)
+        order = tf.random.experimental.index_shuffle(
+            shards, tf.stack([key, -1 - epoch]), tf.constant(len(self.counts) - 1, tf.int64)
+        )
+        counts = tf.gather(tf.constant(self.counts), order)
+        ends = tf.cumsum(counts)
+        shard = tf.searchsorted(ends, drawn, side="right")
+        place = tf.gather(tf.constant(self.starts), tf.gather(order, shard))
+        return tf.gather(tf.constant(self.places), place + drawn - tf.gather(ends - counts, shard))
+
+
 class Store(Protocol):
     """Samples of one shape, by row: images, features or windows."""
 
@@ -73,6 +109,7 @@ def training_batches(
     first_step: int,
     last_step: int,
     augmentation: Augmentation | None = None,
+    windows: Windows | None = None,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` to `last_step` - 1, over all epochs of len(rows) // batch_size steps each.
 
@@ -82,6 +119,7 @@ def training_batches(
         targets: of each of them; None where there is nothing to tell but the samples themselves.
         batch_size: at most len(rows).
         seed: of order and augmentation.
+        windows: of these samples, where their order is by shards.
 
     Returns:
         (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights
@@ -92,7 +130,11 @@ def training_batches(
 
     def place(step: tf.Tensor):
         epoch, start = step // steps_per_epoch, (step % steps_per_epoch) * batch_size
-        order = rows_at(seed, epoch, start + tf.range(batch_size, dtype=tf.int64), len(rows))
+        positions = start + tf.range(batch_size, dtype=tf.int64)
+        if windows is None:
+            order = rows_at(seed, epoch, positions, len(rows))
+        else:
+            order = windows.places_at(seed, epoch, positions)
         wanted = tf.zeros([batch_size, 0]) if targets is None else targets.at(order)
         return epoch, start, wanted, tf.gather(rows_tensor, order)
 

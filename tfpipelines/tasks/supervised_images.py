@@ -31,12 +31,21 @@ class SupervisedImages(Pixels, Supervised):
     def _list(self, data, findings, splitting: bool):
         seed, data = self.pipeline.seed_of_splits, data.model_copy(update=self._known_target(splitting))
         how: dict[str, Any] = {"seed": seed, "splitting": splitting, "promised": self._promised}
-        return datasets.read_labelled_images(data, findings, **how)
+        table = datasets.read_labelled_images(data, findings, **how)
+        if splitting and data.shuffle == "window" and "shard" not in table.frame:
+            cause = f"{data.path} has no shards, and data.shuffle=window goes by them"
+            findings.add("no_shards", "error", cause, "Leave data.shuffle out.")
+        return table
 
     def training_batches(self, first_step: int, last_step: int):
         rows, labels = self._training_rows()
         steps, targets = self._steps(first_step, last_step), self._training_targets(labels)
-        return datasets.training_batches(self.samples.store, rows, targets, **steps, augmentation=self._augmentation)
+        windows = None
+        data: Any = self.pipeline.data
+        if data.shuffle == "window":
+            windows = datasets.Windows(self.samples.frame["shard"].loc[rows].to_numpy(), data.shuffle_window)
+        how: dict[str, Any] = {**steps, "augmentation": self._augmentation, "windows": windows}
+        return datasets.training_batches(self.samples.store, rows, targets, **how)
 
     # --- results
     def predict(self, model, inputs: Any, batch_size: int, explain: bool, keep_columns: bool = False):

@@ -90,4 +90,10 @@ class ImageData(PixelData, LabelledData):
     """Images of classes or numbers."""
 
     label_column: LabelColumn = LABEL_COLUMN  # type: ignore[assignment]  # `PixelData` has a single one
+    shuffle: Literal["full", "window"] = fixed(
+        "full",
+        "order of the training images in each epoch: full: any image may follow any other; window: shards: one shard "
+        "after the other in random order, shuffled within windows, for disks that are slow at random places",
+    )
+    shuffle_window: Count = fixed(16_384, "shuffle=window: training images of a window")
     augment: Augment = Augment()

@@ -75,7 +75,7 @@ class Shards(Table):
         what = f"{counted(len(index.items), 'record')} in {counted(len(self.files), 'shard')}"
         table.findings.add("shards", "note", f"{what} of {self.shards.kind}")
         rows = np.array([index.row(item) for item in table.frame["line"]], np.int64)
-        frame = table.frame.drop(columns="line").assign(key=index.keys[rows])
+        frame = table.frame.drop(columns="line").assign(key=index.keys[rows], shard=index.shards[rows])
         if self.root is None:  # else items are files that the records name
             frame["item"] = table.frame["line"]
         if frame["split"].isna().all() and any(splits):
