@@ -5,6 +5,7 @@ damaged is named by shard and record (FAULTS 43).
 import hashlib
 import io
 import json
+import os
 import signal
 import tarfile
 import time
@@ -284,6 +285,14 @@ def test_links_out_of_the_folder_are_followed_only_if_asked(tmp_path):
     with pytest.raises(DataError, match="outside of"):
         read(tmp_path / "set")
     assert len(read(tmp_path / "set", follow_links=True)[0].frame) == 30
+
+
+def test_what_is_no_regular_file_is_no_shard(tmp_path):
+    write(tmp_path / "set", "WebDataset", range(9), 1)
+    os.mkfifo(tmp_path / "set" / "labels.txt")
+    assert set(read(tmp_path / "set", validation=0, test=0)[0].frame["label"]) == {"0", "1", "2"}
+    os.mkfifo(tmp_path / "set" / "more.tar")
+    assert find_shards(tmp_path / "set") is None and find_shards(tmp_path / "set" / "more.tar") is None
 
 
 # --- splits

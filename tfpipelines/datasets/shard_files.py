@@ -18,7 +18,8 @@ _BESIDE = re.compile(  # what lies beside shards and is none
     r"(readme|licen[cs]e|.*label|.*class)[^/]*\.txt|.*\.(md|json|ya?ml|idx|index|crc|py|sha256|md5)|licen[cs]e|[._].*"
 )
 _TRIED = 3  # shards of a folder that are looked into, since one may be damaged
-_LABELS = ("labels.txt", "classes.txt", "class_names.txt")
+_LABELS = ("labels.txt", "classes.txt", "class_names.txt")  # ends of names
+_LONGEST_LABELS = 2**24  # bytes
 _LINE = re.compile(r"(\d+)\s*[:,\t ]\s*(\S.*)")  # 0: cat
 
 
@@ -52,9 +53,8 @@ class ShardFiles:
 
     def class_names(self) -> dict[int, str]:
         """The class of each number by the file of labels beside the shards: a name in each line, or `NUMBER: NAME`."""
-        found = [
-            path for path in _files(self.folder) if path.name.lower() in _LABELS or path.name.endswith(".labels.txt")
-        ]
+        named = (path for path in _files(self.folder) if path.name.lower().endswith(_LABELS))
+        found = [path for path in named if path.is_file() and path.stat().st_size <= _LONGEST_LABELS]
         if len(found) != 1:
             return {}
         lines = [line.strip() for line in found[0].read_text("utf-8", "replace").splitlines()]
@@ -67,12 +67,12 @@ class ShardFiles:
 
 
 def kind_of_shard(path: Path) -> str | None:
-    """The kind of shard that a file is by its name; None for other files."""
+    """The kind of shard that a regular file is by its name; None for others."""
     name = path.name.lower()
     kind = _ENDINGS.get(path.suffix.lower())
     if kind is None and (_NUMBERED.search(name) or ".tfrecord-" in name):
         kind = TFRECORD
-    return kind
+    return kind if kind and path.is_file() else None
 
 
 def find_shards(path: Path) -> ShardFiles | None:
@@ -112,10 +112,13 @@ def _in_folder(folder: Path, top: Path | None = None) -> ShardFiles | None:
         if split_of(inner.name) is None:
             return None
         deeper: list[Path] = []
-        within = [path for path in _files(inner, deeper) if not _BESIDE.fullmatch(path.name.lower())]
-        if deeper or not all(map(kind_of_shard, within)):
+        for path in _files(inner, deeper):
+            if not _BESIDE.fullmatch(path.name.lower()):
+                if not kind_of_shard(path):
+                    return None
+                paths.append(path)
+        if deeper:
             return None
-        paths += within
     kinds = {kind_of_shard(path) for path in paths}
     if len(kinds) > 1:
         raise DataError(

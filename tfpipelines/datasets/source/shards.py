@@ -133,7 +133,7 @@ class Shards(Table):
         """Raises DataError where a shard is a link out of the folder."""
         root = self.folder.resolve()
         for path in self.files:
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if not path.resolve().is_relative_to(root):
                 raise DataError(f"{path} is a link to a file outside of {root}.", "Set data.follow_links=true.")
 
     def _require_all_split(self, splits: list[str | None], request: Request) -> None:
