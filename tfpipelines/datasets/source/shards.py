@@ -72,6 +72,7 @@ class Shards(Table):
         if not index.items:
             raise DataError(f"{self.path} holds shards without any record.", "Give the shards that have some.")
         table = super().read(replace(request, columns=columns))
+        index.columns = {}  # they are in the table
         what = f"{counted(len(index.items), 'record')} in {counted(len(self.files), 'shard')}"
         table.findings.add("shards", "note", f"{what} of {self.shards.kind}")
         rows = np.array([index.row(item) for item in table.frame["line"]], np.int64)
