@@ -99,7 +99,7 @@ class Shards(Table):
             columns[self._index.content] = self._index.lines()
         return pd.DataFrame({**columns, LINE: self._index.lines()})
 
-    def contents(self, written: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, bytes]]:
+    def contents(self, written: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, bytes | np.ndarray]]:
         assert self._index is not None
         return {self._index.content: {}} if self._index.content else super().contents(written, columns)
 

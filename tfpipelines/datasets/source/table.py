@@ -104,7 +104,7 @@ class Table(Source):
         """Every cell of the table, as `read_cells` gives them."""
         return read_cells(self.path, form)
 
-    def contents(self, written: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, bytes]]:
+    def contents(self, written: pd.DataFrame, columns: list[str]) -> dict[str, dict[str, bytes | np.ndarray]]:
         """Columns that hold the content of files; see `take_contents`."""
         return take_contents(written, columns)
 
