@@ -154,17 +154,17 @@ def test_bytes_are_decoded_like_files(lists, tmp_path, digits, cache):
 
 def test_refusals_name_what_the_members_read(lists, tmp_path):
     (tmp_path / "a.xyz").write_text("")
-    tables = ".csv, .json, .jsonl, .ndjson"
+    tables = ".arrow, .csv, .feather, .json, .jsonl, .ndjson"
     for kind, message, remedy in (
         (
             IMAGES,
             "not a source of images",
-            f"Give a folder, or a file that ends in {tables[:19]}, .lst, .ndjson, .npz, ",
+            f"Give a folder, or a file that ends in {tables[:-9]}, .lst, .ndjson, .npz, ",
         ),
         (
             TEXTS,
             "not a source of texts",
-            f"Give a folder, or a file that ends in {tables[:19]}, .lst, .ndjson, .ods, .parquet",
+            f"Give a folder, or a file that ends in {tables[:-9]}, .lst, .ndjson, .ods, .parquet",
         ),
         (
             ROWS,
