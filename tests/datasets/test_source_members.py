@@ -188,7 +188,7 @@ def test_who_reads_what(tmp_path):
         for name in ("", "a.csv", "a.npz", "b.TSV")
     }
     assert names == {"": "Folder", "a.csv": "Table", "a.npz": "Archive", "b.TSV": "Table"}
-    assert {member.__name__ for member in source.members()} == {"Folder", "Table", "Archive", "Shards"}
+    assert {member.__name__ for member in source.members()} == {"Folder", "Table", "Archive", "Arrow", "Shards"}
 
 
 def test_an_item_may_be_an_array(tmp_path, digits):
