@@ -182,6 +182,7 @@ class _Decoder:
         self.table, self.preprocessor, self.background, self.max_pixels = table, preprocessor, background, max_pixels
         self.files = [table.path(row) for row in range(len(headers))]
         self.paths = ["" if file is None else printable(file) for file in self.files]
+        self.items = table.frame["item"].to_list()  # a look into the frame takes longer than to read a small image
         fast = [
             _KINDS[header.kind] if header and (preprocessor.channels == 3 or header.grey) else 0 for header in headers
         ]
@@ -254,14 +255,14 @@ class _Decoder:
         return self._again(self._pixels, row)
 
     def _content_again(self, row: int) -> bytes:
-        return self._again(lambda row: self.table.content(int(row)), row)
+        return self._again(lambda row: self.table.source.open(self.items[row]), row)
 
     def _again(self, read: Callable[[int], Any], row: int) -> Any:
         """What `read` gives of an image that could be read when the data were checked."""
         try:
             return read(row)
         except (DataError, OSError) as error:
-            cause = f"{self.table.frame['item'].iat[row]} cannot be read any more: {_reason(error, self.table, row)}."
+            cause = f"{self.items[row]} cannot be read any more: {_reason(error, self.table, row)}."
             raise DataError(cause, "Bring the data back as they were, then `tfpipe resume` the run.") from error
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:
