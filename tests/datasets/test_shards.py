@@ -391,6 +391,17 @@ def test_samples_of_webdataset_that_lack_a_part_are_named(tmp_path):
     assert "x.tar/c: " in told(findings, "warning") and "1 of 10 files cannot be read" in told(findings, "warning")
 
 
+def test_shards_without_records_are_named(tmp_path):
+    paths = write(tmp_path / "set", "TFRecord", range(60), 3)
+    paths[1].write_bytes(b"")
+    table, findings = read(tmp_path / "set")
+    assert len(table.frame) == 40 and told(findings, "warning") == f"1 shard without any record {paths[1].name}"
+    for path in paths:
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="without any whole record"):
+        read(tmp_path / "set")
+
+
 @pytest.mark.parametrize("way", ["out", "link"])
 def test_hostile_members_are_refused(tmp_path, way):
     write(tmp_path / "set", "WebDataset", range(9), 1)

@@ -75,6 +75,10 @@ class Shards(Table):
         index.columns = {}  # they are in the table
         what = f"{counted(len(index.items), 'record')} in {counted(len(self.files), 'shard')}"
         table.findings.add("shards", "note", f"{what} of {self.shards.kind}")
+        counts = np.bincount(index.shards, minlength=len(self.files))
+        if empty := [name for name, count in zip(self.shards.names(), counts) if not count]:
+            message = f"{counted(len(empty), 'shard')} without any record"
+            table.findings.add("empty_shard", "warning", message, "Fetch them again if they should have some", empty)
         rows = np.array([index.row(item) for item in table.frame["line"]], np.int64)
         frame = table.frame.drop(columns="line").assign(key=index.keys[rows], shard=index.shards[rows])
         if self.root is None:  # else items are files that the records name
