@@ -14,7 +14,9 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import tfpipelines
 
@@ -317,3 +319,37 @@ def test_links_of_the_root_lead_to_files(name):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", text) + re.findall(r"`((?:docs|tests|benchmarks)/[\w/.]+)`", text)
     assert not [link for link in links if not (ROOT / link).exists()] and (len(links) > 20 or name != "README.md")
     assert name != "README.md" or len(text.splitlines()) <= 150
+
+
+SAID = """
+import contextlib, io, sys
+from tfpipelines.cli import cli
+for words in {commands!r}:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        try:
+            cli(words, prog_name="tfpipe")
+        except SystemExit as end:
+            assert not end.code, (words, end.code, said.getvalue())
+    heavy = ("tensorflow", "keras", "jax", "torch", "matplotlib", "sklearn", "scipy")
+    print(words[0], len(said.getvalue()) > 50, *[name for name in heavy if name in sys.modules])
+"""
+
+
+def test_checks_lists_reports_and_comparisons_do_not_load_tensorflow(tmp_path):
+    generator = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "photos" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (40 + number, 50, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.{'jpg' if number % 4 else 'png'}")
+    for name in ("one", "other"):
+        shutil.copytree(ROOT / "tests" / "runs_of_earlier_versions" / "0.1.0" / "image-cls", tmp_path / "runs" / name)
+    runs, one, other = (str(tmp_path / "runs" / name) for name in ("", "one", "other"))
+    checks = [["check", str(tmp_path / "photos")], ["check", "sample:digits", "data.limit=100"]]
+    commands = [*checks, ["list"], ["list", "networks"], ["list", "runs", "--in", runs], ["report", one]]
+    code = SAID.format(commands=[*commands, ["compare", one, other]])
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    lines = [f"{words[0]} True" for words in commands]
+    assert run.stdout.splitlines() == [*lines, "compare True sklearn scipy"]  # which tests need

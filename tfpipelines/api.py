@@ -318,6 +318,7 @@ def _checked(pipeline: config.Pipeline, any_batch_size: bool) -> tuple[dict[str,
     from .datasets import Findings
 
     task = new_task(pipeline)
+    task.checking = True
     findings, loaded, error = Findings(), None, None
     try:
         loaded = task.load(findings)

@@ -2,19 +2,29 @@
 
 import io
 import os
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfpipelines.core.config.images import ImageData
+from tfpipelines.datasets import image_cache
 from tfpipelines.datasets import image_store as module
 from tfpipelines.datasets.decoding import decode_image
-from tfpipelines.datasets.image_store import common_size, scan_headers, store_array, store_files
+from tfpipelines.datasets.findings import Findings
+from tfpipelines.datasets.image_headers import common_size, scan_headers
+from tfpipelines.datasets.image_samples import decode_images, scan_images
+from tfpipelines.datasets.image_store import store_array, store_files
 from tfpipelines.datasets.sample_table import make_frame
 from tfpipelines.datasets.source.base import SampleTable
 from tfpipelines.datasets.source.folder import Folder
+from tfpipelines.errors import ConfigError
 from tfpipelines.models import ImagePreprocessor
+
+DATA = ImageData(path="photos")
 
 
 @pytest.fixture
@@ -89,7 +99,7 @@ def test_tensorflow_decodes_plain_files_and_pillow_the_rest(zoo):
 def test_disk_cache_is_found_again_until_a_file_changes(zoo, monkeypatch):
     preprocessor = ImagePreprocessor((16, 16), 3)
     first, _ = read(zoo, preprocessor, "disk")
-    monkeypatch.setattr(module._Decoder, "run", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(module.Decoder, "run", lambda *_: pytest.fail("decoded again"))
     again, bad = read(zoo, preprocessor, "disk")
     assert (
         np.array_equal(first.array, again.array)
@@ -104,9 +114,60 @@ def test_disk_cache_is_found_again_until_a_file_changes(zoo, monkeypatch):
 
 def test_auto_cache_asks_whether_it_fits(zoo, monkeypatch):
     preprocessor = ImagePreprocessor((16, 16), 3)
-    assert read(zoo, preprocessor, "auto")[0].mode == "memory"
-    monkeypatch.setattr(module, "free_memory", lambda: 1000)
-    assert read(zoo, preprocessor, "auto")[0].mode == "none"
+    first, _ = read(zoo, preprocessor, "auto")
+    assert first.mode == "memory"
+    monkeypatch.setattr(image_cache, "free_memory", lambda: 1000)
+    on_disk, _ = read(zoo, preprocessor, "auto")
+    assert on_disk.mode == "disk" and isinstance(on_disk.array, np.memmap)
+    assert np.array_equal(on_disk.array, first.array) and np.array_equal(on_disk.fingerprints, first.fingerprints)
+    monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    assert read(zoo, preprocessor, "auto")[0].mode == "disk"  # it is there already
+
+
+def _full(monkeypatch, folder):
+    monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+
+
+def _read_only(monkeypatch, folder):
+    monkeypatch.setattr(image_cache.os, "access", lambda path, mode: mode != os.W_OK)
+
+
+def _no_folder(monkeypatch, folder):
+    folder.mkdir()
+    (folder / "images").write_text("in the way")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (_full, r"The cache folder .*images has 1000\.00 MB free, too few for 0\.01 MB\. Free some space"),
+        (_read_only, r"The cache folder .*images is read-only\."),
+        (_no_folder, r"The cache folder .*images cannot be made: "),
+    ],
+)
+def test_without_room_for_a_cache_images_are_decoded_anew(zoo, tmp_path, monkeypatch, fault, told):
+    preprocessor = ImagePreprocessor((16, 16), 3)
+    first, _ = read(zoo, preprocessor, "memory")
+    monkeypatch.setattr(image_cache, "free_memory", lambda: 1000)
+    monkeypatch.setenv("TFPIPE_CACHE", str(tmp_path / "cache"))
+    fault(monkeypatch, tmp_path / "cache")
+    store, bad = read(zoo, preprocessor, "auto")
+    assert store.mode == "none" and re.match(told, store.unkept)
+    good = np.array([row for row in range(len(zoo.frame)) if row not in bad])
+    assert np.array_equal(store.images(good), first.images(good))
+    findings = Findings()
+    samples = decode_images(scan_images(zoo, DATA), preprocessor, DATA, findings)
+    assert samples.facts["cache"] == "none"
+    (note,) = [entry for entry in findings.entries if entry.code == "cache"]
+    assert "decoded anew in each epoch" in note.message and note.remedy == store.unkept
+
+
+def test_a_cache_in_memory_that_does_not_fit_is_refused(zoo, monkeypatch):
+    monkeypatch.setattr(image_cache, "free_memory", lambda: 1000)
+    with pytest.raises(
+        ConfigError, match=r"data\.cache=memory: the decoded images take 0\.01 MB, and 0\.00 MB are free"
+    ):
+        read(zoo, ImagePreprocessor((16, 16), 3), "memory")
 
 
 def test_fingerprints_tell_pixels_apart(digits):

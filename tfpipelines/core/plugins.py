@@ -123,7 +123,8 @@ def _entries() -> "Iterable[EntryPoint]":
     from importlib.metadata import distributions, entry_points
 
     try:
-        return [entry for group in GROUPS for entry in entry_points(group=f"tfpipelines.{group}")]
+        every = entry_points()  # of all groups at once: each call reads the lists of all packages
+        return [entry for group in GROUPS for entry in every.select(group=f"tfpipelines.{group}")]
     except Exception:  # one package's list cannot be read: each is read by itself, and that one is named
         found: list[EntryPoint] = []
     for distribution in distributions():

@@ -4,23 +4,28 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..core.config.images import ImageData, LevelRange, PixelData
+from ..core.machine import cache_folder
 from .decoding import Header, printable
 from .findings import Findings
 from .image_arrays import to_uint8, with_channels
-from .image_store import ImageStore, common_size, scan_headers, store_array, store_files
+from .image_headers import common_size, scan_headers
 from .level_range import warn_unused_levels
 from .near_images import near_images
+from .plain_images import PlainStore, is_plain, plain_array, plain_files
 from .sample_table import given_splits
 from .samples import Samples, split_and_limit
 from .source import open_source, settle_labels
 from .source.base import SampleTable
 from .source.requests import IMAGES, Request
 from .targets import settle_target
+
+if TYPE_CHECKING:
+    from .image_store import ImageStore
 
 
 @dataclass
@@ -137,19 +142,22 @@ def scan_images(table: SampleTable, data: PixelData) -> Scan:
     return Scan(table, *(([], {}) if table.array is not None else scan_headers(table, data.max_pixels, given)))
 
 
-def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Findings) -> ImageSamples:
+def decode_images(
+    scan: Scan, preprocessor: Any, data: PixelData, findings: Findings, checking: bool = False
+) -> ImageSamples:
     """Decodes the images of a table.
 
     Args:
         preprocessor: an `ImagePreprocessor` of the size that the task has chosen by `scan.shape`; None if no image can
             be read.
         findings: what cannot be read is added to it.
+        checking: nothing is to be trained, so that images need not be kept.
     """
     table = as_images(scan.table, None if preprocessor is None else preprocessor.range)
     scan = replace(scan, table=table)
     store, facts, bad = None, {}, scan.bad
     if preprocessor is not None:
-        store = _store(scan, preprocessor, data)
+        store = _store(scan, preprocessor, data, checking)
         bad = store.bad = scan.bad | store.bad
         formats = _formats(scan, bad)
         seen = ", ".join(f"{count} {name}" for name, count in formats.items()) or "none that can be read"
@@ -162,9 +170,12 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
             facts["about"].append(
                 "levels of more than 8 bits: {:g} to {:g} become 0 to 255".format(*preprocessor.range)
             )
-        if data.cache == "auto" and store.mode == "none":
+        if data.cache == "auto" and store.mode == "disk":
+            message = f"The decoded images do not fit into memory: they are kept in {cache_folder()}"
+            findings.add("cache", "note", message)
+        elif data.cache == "auto" and store.mode == "none":
             message = "The decoded images do not fit into memory: they are decoded anew in each epoch"
-            findings.add("cache", "note", message, "data.cache=disk keeps them on disk")
+            findings.add("cache", "note", message, store.unkept)
     if bad:
         items = [f"{printable(str(table.frame['item'].iat[row]))}: {reason}" for row, reason in sorted(bad.items())]
         message = f"{len(bad)} of {len(table.frame)} files cannot be read as images"
@@ -182,13 +193,19 @@ def decode_images(scan: Scan, preprocessor: Any, data: PixelData, findings: Find
     return ImageSamples(frame, store, facts, preprocessor, table.content)
 
 
-def _store(scan: Scan, preprocessor: Any, data: PixelData) -> ImageStore:
+def _store(scan: Scan, preprocessor: Any, data: PixelData, checking: bool) -> "ImageStore | PlainStore":
     """The decoded images."""
-    if scan.table.array is not None:
-        return store_array(scan.table.array, preprocessor)
-    return store_files(
-        scan.table, scan.headers, preprocessor, background=data.background, max_pixels=data.max_pixels, cache=data.cache
-    )
+    table, headers = scan.table, scan.headers
+    how: dict[str, Any] = {"background": data.background, "max_pixels": data.max_pixels, "cache": data.cache}
+    if checking and is_plain(table, headers, preprocessor, data.cache):
+        if table.array is not None:
+            return plain_array(table.array, preprocessor)
+        return plain_files(table, headers, preprocessor, **how)
+    from .image_store import store_array, store_files
+
+    if table.array is not None:
+        return store_array(table.array, preprocessor)
+    return store_files(table, headers, preprocessor, **how)
 
 
 def _formats(scan: Scan, bad: dict[int, str]) -> dict[str, int]:

@@ -16,20 +16,18 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from .. import __version__
-from ..core.config.images import LevelRange
 from ..core.files import atomic_write, write_json
-from ..core.machine import cache_folder, free_memory
 from ..core.run_files import found_json
 from ..errors import DataError, ResourceError
-from .decoding import BYTES, Header, printable, read_header
-from .findings import Findings
-from .image_arrays import pixels, to_channels, to_uint8
+from .decoding import Header, printable
+from .image_arrays import pixels, to_channels
+from .image_cache import fits_memory, image_folder, require_memory, require_room
+from .image_headers import reason_of
 from .source.base import SampleTable
 from .thumbnails import thumbnail_shape, thumbnails
 from .tracing import no_autograph, raising
 
 _KINDS = {"other": 0, "jpeg": 1, "png": 2}
-MEMORY_SHARE = 0.4  # of the free memory that the cache may take
 _BLOCK = 256
 _DECODE_BATCH = 16
 
@@ -43,6 +41,7 @@ class ImageStore:
         fingerprints: 64-bit content hash of each row's pixels, uint64 (rows,).
         bad: {row: reason} of rows that could not be decoded.
         mode: `memory`, `disk` or `none`.
+        unkept: why nothing is cached though it was to be; "" for no reason.
         array: uint8 (rows, height, width, channels), None where nothing is cached.
         decode: row tensor -> uint8 image tensor, for the mode `none`.
         small: thumbnails, uint8 (rows, side, side, channels), for the mode `none`.
@@ -55,6 +54,7 @@ class ImageStore:
     array: np.ndarray | None = None
     decode: Callable[[tf.Tensor], tf.Tensor] | None = None
     small: np.ndarray | None = None
+    unkept: str = ""
     _tensor: tf.Tensor | None = field(default=None, repr=False)
 
     def attach(self, samples: tf.data.Dataset) -> tf.data.Dataset:
@@ -96,46 +96,6 @@ class ImageStore:
         return tf.ensure_shape(images, [None, *self.shape])
 
 
-def scan_headers(
-    table: SampleTable, max_pixels: int, levels: LevelRange | None = None
-) -> tuple[list[Header | None], dict[int, str]]:
-    """The header of every file, or the reason why it has none, by row."""
-
-    def one(row: int) -> Header | str:
-        try:
-            content = table.content(row)
-            if isinstance(content, np.ndarray):
-                _, height, width, depth = to_uint8(content[None], "the image", Findings(), levels).shape
-                deep = content.dtype not in (np.uint8, bool)
-                return Header(height, width, depth == 1, "array", "other", deep)
-            return read_header(content, max_pixels)
-        except (DataError, OSError) as error:
-            return _reason(error, table, row)
-
-    results = [one(row) for row in range(len(table.frame))]  # a pool of threads was slower
-    bad = {row: result for row, result in enumerate(results) if isinstance(result, str)}
-    return [result if isinstance(result, Header) else None for result in results], bad
-
-
-def _reason(error: DataError | OSError, table: SampleTable, row: int) -> str:
-    """What is wrong with an image, without its name."""
-    if not isinstance(error, DataError):
-        return error.strerror or str(error)
-    path = table.path(row)
-    return error.cause.removeprefix(f"{printable(path)}: " if path else f"{BYTES}: ")
-
-
-def common_size(headers: list[Header], largest: int = 128) -> tuple[int, int]:
-    """The size `auto` stands for: (height, width) as it is, where all images share one and no side is over `largest`;
-    else a square of the median shorter side, a multiple of 8, at most `largest`."""
-    sizes = {(header.height, header.width) for header in headers}
-    if len(sizes) == 1 and max(next(iter(sizes))) <= largest:
-        return next(iter(sizes))
-    side = int(np.median([min(header.height, header.width) for header in headers]))
-    side = max(8, min(side, largest) // 8 * 8)
-    return side, side
-
-
 def store_array(array: np.ndarray, preprocessor) -> ImageStore:
     """A store of images that are in memory already, resized where their size is another."""
     blocks = [array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)]
@@ -157,22 +117,34 @@ def store_files(
         headers: of each row; rows without one are left out.
         preprocessor: object with `shape`, `channels`, `range`, `settings()` and `in_tf_data`.
         background, max_pixels: see `decode_image`.
-        cache: `auto` (memory where it fits, else none), `memory`, `disk` (a file that later runs use, too) or `none`.
+        cache: `auto` (memory where it fits, else disk where that has room, else none), `memory`, `disk` (a file that
+            later runs use, too) or `none`.
+
+    Raises:
+        ConfigError: if they are to be kept in memory, and do not fit.
+        ResourceError: if they are to be kept on disk, and cannot be written.
     """
     rows = np.array([row for row, header in enumerate(headers) if header is not None], np.int64)
-    bytes_needed = len(headers) * int(np.prod(preprocessor.shape))
-    if cache == "auto":
-        cache = "memory" if bytes_needed < MEMORY_SHARE * free_memory() else "none"
-    decoder = _Decoder(table, headers, preprocessor, background, max_pixels)
+    bytes_needed, unkept = len(headers) * int(np.prod(preprocessor.shape)), ""
+    decoder = Decoder(table, headers, preprocessor, background, max_pixels)
+    settings = {"background": background, "max_pixels": max_pixels}
+    if cache == "auto" and not fits_memory(bytes_needed):
+        try:
+            return _disk_store(decoder, rows, settings, bytes_needed)
+        except ResourceError as error:
+            unkept = f"{error.cause} {error.remedy}"
     if cache == "disk":
-        return _disk_store(decoder, rows, {"background": background, "max_pixels": max_pixels})
-    array = _page_aligned((len(headers), *preprocessor.shape)) if cache == "memory" else None
+        return _disk_store(decoder, rows, settings)
+    if cache == "memory":
+        require_memory(bytes_needed)
+    mode = "none" if unkept or cache == "none" else "memory"
+    array = _page_aligned((len(headers), *preprocessor.shape)) if mode == "memory" else None
     small = np.zeros((len(headers), *thumbnail_shape(preprocessor.shape)), np.uint8) if array is None else None
     fingerprints, bad = decoder.run(rows, array, small)
-    return ImageStore(preprocessor.shape, fingerprints, bad, cache, array, decoder.decode, small)
+    return ImageStore(preprocessor.shape, fingerprints, bad, mode, array, decoder.decode, small, unkept)
 
 
-class _Decoder:
+class Decoder:
     """Decodes rows of files. Plain JPEG and PNG go through TensorFlow's decoders, which give Pillow's pixels to the bit
     and run outside of Python; all else, and whatever TensorFlow refuses, goes through `decode_image`."""
 
@@ -225,7 +197,7 @@ class _Decoder:
             try:
                 image, fingerprint = finish(tf.constant(self._pixels(row)))
             except (DataError, OSError) as error:
-                return _reason(error, self.table, row)
+                return reason_of(error, self.table, row)
             put(np.array([row]), image.numpy()[None], fingerprint.numpy()[None])
             return None
 
@@ -309,8 +281,12 @@ def _fingerprints(images: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.Fingerprint(data=images, method=b"farmhash64")
 
 
-def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageStore:
-    """A memory-mapped file that is found again while files, sizes, times and settings are the same."""
+def _disk_store(decoder: Decoder, rows: np.ndarray, settings: dict, needed: int = 0) -> ImageStore:
+    """A memory-mapped file that is found again while files, sizes, times and settings are the same.
+
+    Args:
+        needed: bytes for which there must be room before it is written.
+    """
     preprocessor, files = decoder.preprocessor, decoder.paths
     if "" in files:  # items of a source that is a file itself
         files = [*map(str, decoder.table.source.files), *decoder.table.frame["item"]]
@@ -321,16 +297,12 @@ def _disk_store(decoder: _Decoder, rows: np.ndarray, settings: dict) -> ImageSto
     versions = [__version__, Image.__version__, tf.__version__]
     known_by = json.dumps([*versions, states, rows.tolist(), preprocessor.settings(), settings])
     key = hashlib.sha256(known_by.encode()).hexdigest()[:32]
-    folder = cache_folder() / "images"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"The cache folder {folder} cannot be made: {error.strerror}."
-        remedy = "Name another in the environment variable TFPIPE_CACHE, or use data.cache=auto."
-        raise ResourceError(message, remedy) from error
+    folder = image_folder()
     file, facts_file = folder / f"{key}.npy", folder / f"{key}.json"
     facts = found_json(facts_file, limit=2**32)
     if not (facts and file.is_file()):
+        if needed:
+            require_room(folder, needed)
 
         def write(temporary: Path) -> None:
             with open(temporary, "wb") as stream:  # np.save would add an ending to the name

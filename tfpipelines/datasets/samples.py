@@ -13,7 +13,6 @@ from ..errors import DataError
 from .checks import check_classes, check_duplicates, check_near_copies, check_values, content_hash
 from .findings import Findings
 from .group_splits import check_given, describe_split
-from .near_texts import near_texts
 from .sample_table import class_order, counts, is_multi_label, label_names, target_of
 from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, calibration_share, limit_rows, validation_share
@@ -49,6 +48,8 @@ class Samples:
 
     def near_copies(self, train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, bool]:
         """Which row of `train` each of `others` is nearly equal to, int64, -1 for none; whether all were compared."""
+        from .near_texts import near_texts
+
         texts = self.frame["text"].loc[[*train, *others]].to_list()
         found, complete = near_texts(texts, len(train))
         return np.where(found < 0, -1, train[found]), complete

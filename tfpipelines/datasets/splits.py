@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
 
 from ..core.splits import SPLITS
 from ..core.words import counted
@@ -130,6 +129,8 @@ def fold_numbers(frame: pd.DataFrame, folds: int | str, seed: int) -> np.ndarray
     if "group" in frame:
         return group_folds(frame, folds, seed)
     _require(frame, folds, f"data.folds={folds}")
+    from sklearn.model_selection import StratifiedKFold
+
     labels = strata(frame, folds)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     numbers = np.zeros(len(frame), int)

@@ -76,7 +76,7 @@ class Pixels(Sampled):
             self.range = datasets.choose_range(scan.table, scan.headers, data, findings)
         seen = self._seen(scan, data) if splitting else scan.shape(data)
         self.preprocessor = self._preprocessor_for(*seen) if seen else None
-        return datasets.decode_images(scan, self.preprocessor, data, findings)
+        return datasets.decode_images(scan, self.preprocessor, data, findings, self.checking and splitting)
 
     def _seen(self, scan: "datasets.Scan", data: Any) -> tuple[tuple[int, int], int] | None:
         """Size and channels of what the network is to see of the run's own data."""

@@ -32,8 +32,10 @@ class Stage:
         asked: that pipeline, whose network may have to be chosen among candidates.
         pipeline: the same with one network, at first that of the first candidate.
         times: seconds of work between data and training, for metrics.json.
+        checking: whether data are read to be checked alone, and nothing is trained.
     """
 
+    checking = False
     weight_files: ClassVar[tuple[str, ...]] = ("model.keras",)  # of a run, that another may start from
 
     def __init__(self, pipeline: Pipeline):

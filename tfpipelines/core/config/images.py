@@ -82,7 +82,7 @@ class PixelData(FileData):
         "training images; default: those of the bits (16: 0 and 65535)",
     )
     cache: Annotated[Annotated[Auto | Literal["memory", "disk", "none"], LEFT_TO_RIGHT], Role.READING] = fixed(
-        "auto", "where decoded images are kept; auto: in memory where they fit"
+        "auto", "where decoded images are kept; auto: in memory where they fit, else on disk where there is room"
     )
 
 

@@ -104,7 +104,7 @@ class ImageAnomalies(SizedImages, FeatureDetection):
         if odd is not None and self.preprocessor is not None:
             rows = np.random.default_rng([self.pipeline.seed, 15]).permutation(len(odd.frame))
             odd = odd.keep(np.isin(np.arange(len(odd.frame)), rows[:_MOST_KNOWN]))
-            data = self._pixel_data.model_copy(update={"range": self.range, "cache": "memory"})
+            data = self._pixel_data.model_copy(update={"range": self.range, "cache": "auto"})
             found = datasets.decode_images(datasets.scan_images(odd, data), self.preprocessor, data, findings)
             self._known_images = found.store.images(found.frame.index.to_numpy(np.int64))
         return samples
