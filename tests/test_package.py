@@ -348,8 +348,13 @@ def test_checks_lists_reports_and_comparisons_do_not_load_tensorflow(tmp_path):
     runs, one, other = (str(tmp_path / "runs" / name) for name in ("", "one", "other"))
     checks = [["check", str(tmp_path / "photos")], ["check", "sample:digits", "data.limit=100"]]
     commands = [*checks, ["list"], ["list", "networks"], ["list", "runs", "--in", runs], ["report", one]]
-    code = SAID.format(commands=[*commands, ["compare", one, other]])
+    table = ["check", "sample:penguins", "--pipeline", "tabular", "data.target_column=species"]
+    code = SAID.format(commands=[*commands, table, ["compare", one, other]])
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
     lines = [f"{words[0]} True" for words in commands]
-    assert run.stdout.splitlines() == [*lines, "compare True sklearn scipy"]  # which tests need
+    assert run.stdout.splitlines() == [
+        *lines,
+        "check True sklearn scipy",
+        "compare True sklearn scipy",
+    ]  # tests need it

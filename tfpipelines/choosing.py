@@ -39,14 +39,14 @@ class Trainer(Protocol):
     """What trains: the `Runner`."""
 
     observer: Observer
-    stop: training.StopSignals
+    stop: "training.StopSignals"
 
     def train(
-        self, task: Trainable, folder: RunFolder, artifact: models.Artifact, alone: bool = True
-    ) -> tuple[list[dict], training.BestModel]:
+        self, task: Trainable, folder: RunFolder, artifact: "models.Artifact", alone: bool = True
+    ) -> "tuple[list[dict], training.BestModel]":
         """See `Runner.train`."""
 
-    def fresh_artifact(self, task: Trainable) -> models.Artifact:
+    def fresh_artifact(self, task: Trainable) -> "models.Artifact":
         """See `Runner.fresh_artifact`."""
 
 
@@ -62,7 +62,7 @@ class Chosen(NamedTuple):
     """
 
     task: Trainable
-    artifact: models.Artifact
+    artifact: "models.Artifact"
     history: list[dict[str, Any]]
     best_epoch: int
     table: list[dict[str, Any]]
@@ -260,7 +260,7 @@ class Choice:
         training.Checkpoints(inner / _WEIGHTS).save(best.best_epoch, arrays, facts)
         return {**result, "best_epoch": best.best_epoch, "epochs": len(history)}
 
-    def _measured(self, artifact: models.Artifact, figures: dict[str, float]) -> dict[str, Any]:
+    def _measured(self, artifact: "models.Artifact", figures: dict[str, float]) -> dict[str, Any]:
         """What the objective and other metrics of the validation split are."""
         figures |= {f"val_{name}": float(number) for name, number in self.task.validation_figures(artifact).items()}
         metric = self.objective.metric
@@ -314,7 +314,7 @@ class Choice:
         with training.precision("float32"):
             return self.task.combine(trained)
 
-    def _artifact_of(self, combination: Combination) -> models.Artifact:
+    def _artifact_of(self, combination: Combination) -> "models.Artifact":
         assert combination.network is not None
         with training.precision("float32"):
             return self.task.artifact(combination.network)

@@ -7,7 +7,6 @@ from .checks import class_weights as class_weights
 from .checks import label_weights as label_weights
 from .checks import oversampled as oversampled
 from .checks import repeated_labels as repeated_labels
-from .columns.batches import TableStore as TableStore
 from .columns.batches import evaluation_table_batches as evaluation_table_batches
 from .columns.batches import training_table_batches as training_table_batches
 from .columns.encoder import Columns as Columns
@@ -19,6 +18,7 @@ from .columns.samples import TableSamples as TableSamples
 from .columns.samples import raw_table_rows as raw_table_rows
 from .columns.samples import read_table_samples as read_table_samples
 from .columns.single_rows import RowEncoder as RowEncoder
+from .columns.store import TableStore as TableStore
 from .decoding import decode_image as decode_image
 from .feature_cache import FeatureCache as FeatureCache
 from .feature_cache import FeatureStore as FeatureStore
@@ -43,6 +43,7 @@ from .replays import replay as replay
 from .ridge import ridge_table as ridge_table
 from .row_stream import RowStream as RowStream
 from .row_stream import Unread as Unread
+from .sample_table import label_counts as label_counts
 from .sample_table import label_names as label_names
 from .sample_table import target_of as target_of
 from .samples import Samples as Samples

@@ -11,9 +11,10 @@ from ..core.words import counted, nearest
 from ..errors import ConfigError
 from .findings import Findings
 from .label_advice import NUMBER_REMEDY, number_reason
-from .sample_table import class_order, is_multi_label, label_names, places, target_of
+from .sample_table import class_order, is_multi_label, label_counts, places, target_of
 from .text_table import without_form
 
+_ROWS = 50_000  # that are hashed at once
 _OUTSIDE = 0.1  # share of a split's numbers outside of the range of training that is worth a warning
 
 
@@ -23,7 +24,7 @@ def check_classes(frame: pd.DataFrame, findings: Findings) -> list[str]:
     Args:
         frame: rows with `label` and `split`.
     """
-    of = lambda split: class_order(name for names in label_names(frame[frame["split"] == split]) for name in names)
+    of = lambda split: class_order(label_counts(frame[frame["split"] == split]))
     present = {split: of(split) for split in SPLITS}
     classes = present["train"]
     train = frame[frame["split"] == "train"]
@@ -160,9 +161,16 @@ def check_near_copies(
 
 def content_hash(frame: pd.DataFrame, fingerprints: pd.Series) -> str:
     """One hash of what the samples are, how they are labelled and split; the order of rows does not matter."""
-    hashes = fingerprints[frame.index].map("{:016x}".format)
-    rows = sorted(zip(hashes, frame["label"].astype(str), frame["split"].astype(str)))
-    return hashlib.sha256("\n".join("\t".join(row) for row in rows).encode()).hexdigest()
+    hashes = fingerprints[frame.index].to_numpy(np.uint64)
+    labels, splits = (frame[name].astype(str).to_numpy(object) for name in ("label", "split"))
+    ranks = [np.unique(words, return_inverse=True)[1] for words in (splits, labels)]
+    order = np.lexsort((*ranks, hashes))  # the last of them counts first
+    total = hashlib.sha256()
+    for start in range(0, len(order), _ROWS):
+        some = order[start : start + _ROWS]
+        rows = zip(map("{:016x}".format, hashes[some].tolist()), labels[some], splits[some])
+        total.update(("\n" * bool(start) + "\n".join("\t".join(row) for row in rows)).encode())
+    return total.hexdigest()
 
 
 def class_weights(labels: np.ndarray, classes: list[str], setting) -> np.ndarray | None:

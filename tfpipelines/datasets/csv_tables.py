@@ -1,19 +1,23 @@
 """CSV: columns separated by a character, cells that may be quoted."""
 
+import codecs
 import csv
 import io
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from .compact_cells import CompactFrame, Packer
 from .table_cells import LINE, PLAIN_TEXT, frame_of, require_columns
 
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _FEW = 10_000  # characters, below which the strict reader is as fast
+LARGE = 2**24  # bytes, from which on cells are kept compact
+_PART = 2**23  # bytes of such a file that are read at once
 
 
 def _named(delimiter: str) -> str:
@@ -103,21 +107,84 @@ def _read_fast(path: Path, text: str, delimiter: str) -> pd.DataFrame | None:
     header = next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter, strict=True))
     header = [name.strip() for name in header]
     require_columns(path, header, len(begins) - 1)
-    options: dict[str, Any] = {"na_filter": False, "index_col": False, "skip_blank_lines": False, "low_memory": False}
-    cells = pd.read_csv(
-        io.BytesIO(content[begins[1] :]),
-        sep=delimiter,
-        header=None,
-        names=range(len(header)),
-        dtype=object,
-        encoding_errors="surrogatepass",
-        **options,
-    )
-    if len(cells) != len(begins) - 1:
+    cells = _parsed(content[begins[1] :], delimiter, len(header))
+    if cells is None or len(cells) != len(begins) - 1:
         return None
     frame = pd.DataFrame({**{name: cells[place] for place, name in enumerate(header)}, LINE: lines[1:]})
     frame.attrs[PLAIN_TEXT] = True
     return frame
+
+
+def read_large_csv(path: Path, content: bytes, usual: str, given: str | None = None) -> pd.DataFrame | None:
+    """What `read_csv` gives, with cells that are kept as compact as in the file, which is read part by part; None for a
+    table that is not as plain as `_read_fast` needs it.
+
+    Args:
+        content: of the file; the others are as in `read_csv`.
+    """
+    start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+    try:
+        text = content[start : content.index(b"\n", start) + 1].decode("utf-8")
+    except ValueError:  # no end of a line, or no UTF-8
+        return None
+    delimiter = delimiter_of(text, given or usual)
+    if '"' in text or text.startswith("sep=") or not delimiter.isascii():
+        return None
+    header = [name.strip() for name in next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter, strict=True), [])]
+    start += len(text.encode())
+    columns = [Packer() for _ in header]
+    lines: list[np.ndarray] = []
+    line = 2
+    while start < len(content):
+        end = content.rfind(b"\n", start, start + _PART) + 1
+        end = len(content) if len(content) - start < 2 * _PART else end  # so that no part is a single row
+        part = content[start:end]
+        found = _cells_of(part, delimiter, len(header)) if end else None
+        if found is None:
+            return None
+        cells, begins = found
+        for place, column in enumerate(columns):
+            column.add(cells[place].tolist())
+        lines.append(begins + (line - 1))
+        line += part.count(b"\n")
+        start = end
+    require_columns(path, header, sum(map(len, lines)))
+    frame = CompactFrame(
+        {**{name: column.whole() for name, column in zip(header, columns)}, LINE: np.concatenate(lines)}
+    )
+    frame.attrs[PLAIN_TEXT] = True
+    frame.attrs["as"] = [] if delimiter == (given or usual) else [f"columns separated by {_named(delimiter)}"]
+    return frame
+
+
+def _cells_of(part: bytes, delimiter: str, columns: int) -> tuple[pd.DataFrame, np.ndarray] | None:
+    """The cells of some rows, and in which of their lines each begins; None where they are not plain."""
+    if b"\0" in part or part.count(b"\r") != part.count(b"\r\n"):
+        return None
+    try:
+        part.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    rows = _begins_of_rows(np.frombuffer(part, np.uint8), ord(delimiter))
+    if rows is None:
+        return None
+    begins, lines = rows
+    first = io.StringIO(part[: begins[1]].decode("utf-8"), newline="")
+    if len(next(csv.reader(first, delimiter=delimiter))) != columns:  # the others have as many
+        return None
+    cells = _parsed(part, delimiter, columns)
+    return (cells, lines) if cells is not None and len(cells) == len(begins) else None
+
+
+def _parsed(content: bytes, delimiter: str, columns: int) -> pd.DataFrame | None:
+    """The cells of rows, by the parser of pandas; None where a row has another number of them."""
+    try:
+        return pd.read_csv(
+            io.BytesIO(content), sep=delimiter, header=None, names=range(columns), dtype=object, na_filter=False,
+            index_col=False, skip_blank_lines=False, low_memory=False, encoding_errors="surrogatepass",
+        )  # fmt: skip
+    except pd.errors.ParserError:
+        return None
 
 
 def _begins_of_rows(codes: np.ndarray, delimiter: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from ..core.splits import SPLITS
@@ -64,6 +65,13 @@ def label_names(frame: pd.DataFrame) -> list[list[str]]:
     return [[] if label is None or label != label else [label] for label in frame["label"].tolist()]
 
 
+def label_counts(frame: pd.DataFrame) -> Counter[str]:
+    """How many rows have each class name; empty of numbers."""
+    if target_of(frame) == "class":
+        return Counter(frame["label"].value_counts().to_dict())
+    return Counter(name for names in label_names(frame) for name in names)
+
+
 def strata(frame: pd.DataFrame, least: int) -> pd.Series:
     """The strata of a split: the label, for multi-label data its rarest name, where at least `least` rows have that
     one; rows of other names are one stratum. Numbers are divided by their quantiles, into ten strata at most, each of
@@ -88,9 +96,10 @@ def counts(frame: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, int]]
     splits: list[str | None] = [name for name in SPLITS if (frame["split"] == name).any()]
     for split in splits or [None]:
         rows = frame if split is None else frame[frame["split"] == split]
-        by_class = Counter(name for names in label_names(rows) for name in names)
+        by_class = label_counts(rows)
         result[split or "all"] = {name: by_class[name] for name in classes}
-        missing = sum(not names for names in label_names(rows))
+        none = rows["label"].isna()
+        missing = int((none | (rows["label"] == "") if is_multi_label(rows) else none).sum())
         if missing:
             result[split or "all"]["without label"] = missing
     return result
@@ -107,7 +116,8 @@ def make_frame(items, labels, splits=None, folds=None, lines=None) -> pd.DataFra
     if folds is not None:
         frame["fold"] = pd.Series(list(folds), dtype=object)
     if lines is not None:
-        frame["line"] = pd.Series(list(lines), dtype=object)
+        plain = isinstance(lines, pd.Series) and lines.dtype == np.int64  # an object for each takes five times as much
+        frame["line"] = lines.to_numpy() if plain else pd.Series(list(lines), dtype=object)
     return frame
 
 

@@ -13,7 +13,7 @@ from ..errors import DataError
 from .checks import check_classes, check_duplicates, check_near_copies, check_values, content_hash
 from .findings import Findings
 from .group_splits import check_given, describe_split
-from .sample_table import class_order, counts, is_multi_label, label_names, target_of
+from .sample_table import class_order, counts, is_multi_label, label_counts, label_names, target_of
 from .source.base import SampleTable
 from .splits import assign_fold, assign_splits, calibration_share, limit_rows, validation_share
 
@@ -191,7 +191,7 @@ def check_samples(samples: Samples, on_leak: str, findings: Findings, near: bool
 def describe(samples: Samples, classes: list[str], findings: Findings) -> dict:
     """The content of data.json."""
     frame = samples.frame
-    seen = class_order(name for names in label_names(frame) for name in names)
+    seen = class_order(label_counts(frame))
     known = classes or seen
     hashed = "fingerprint" in frame and frame["split"].notna().all()
     facts: dict[str, Any] = {**samples.facts, "target": target_of(frame)}

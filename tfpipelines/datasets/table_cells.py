@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
+from .compact_cells import CompactFrame
 from .sample_table import SEPARATOR
 
 LINE = "line of the file"  # the column that says where a row begins
@@ -29,6 +30,11 @@ class Listed(str):
 
 def in_words(cells: pd.DataFrame) -> pd.DataFrame:
     """What `read_cells` gives with every cell as text, a list as `Listed`, an absent one as None."""
+    if isinstance(cells, CompactFrame):
+        packed = {name: cells.array_of(name).without_empty() for name in cells.columns if name != LINE}
+        compact = CompactFrame({**packed, LINE: cells[LINE]})
+        compact.attrs = {name: value for name, value in cells.attrs.items() if name != PLAIN_TEXT}
+        return compact
     columns = {name: cells[name] for name in cells.columns if name != LINE}
     if cells.attrs.get(PLAIN_TEXT):
         filled = {name: column.where((column != "").to_numpy(bool), None) for name, column in columns.items()}

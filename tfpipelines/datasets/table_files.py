@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import DataError
-from . import workbooks
+from . import csv_tables, workbooks
 from .compressed import COMPRESSIONS, content_of, ending_of, plain_ending
-from .csv_tables import read_csv
 from .json_tables import read_json
 from .table_cells import cells_of
 
@@ -47,11 +46,15 @@ def read_cells(path: Path, form: TableForm = PLAIN) -> pd.DataFrame:
         return _read_parquet(path)
     if kind in workbooks.ENDINGS:
         return workbooks.read_sheet(path, form.sheet)
-    text, told = _text_of(path, content_of(path), form.encoding)
+    content, usual = content_of(path), "\t" if kind == ".tsv" else ","
+    if kind in (".csv", ".tsv") and form.encoding is None and len(content) >= csv_tables.LARGE:
+        if (large := csv_tables.read_large_csv(path, content, usual, form.delimiter)) is not None:
+            return large
+    text, told = _text_of(path, content, form.encoding)
     if kind in (".jsonl", ".ndjson", ".json"):
         cells = read_json(path, text, lines=kind != ".json")
     else:
-        cells = read_csv(path, text, "\t" if kind == ".tsv" else ",", form.delimiter)
+        cells = csv_tables.read_csv(path, text, usual, form.delimiter)
     if told:
         cells.attrs["as"] = [told, *cells.attrs.get("as", [])]
     return cells

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from ..datasets.columns.encoder import Columns
+
+if TYPE_CHECKING:
+    import keras
 
 _UNSAFE = re.compile(r"\W+", re.ASCII)
 
@@ -52,13 +55,17 @@ class TablePreprocessor:
         names = safe_names([*columns.numbers, *self.of_categories])
         self.number_names, self.category_names = names[: len(columns.numbers)], names[len(columns.numbers) :]
 
-    def input(self) -> dict[str, keras.KerasTensor]:
+    def input(self) -> "dict[str, keras.KerasTensor]":
         """The symbolic inputs, by name."""
+        import keras
+
         numbers = {name: keras.Input((1,), dtype="float32", name=name) for name in self.number_names}
         return numbers | {name: keras.Input((1,), dtype="string", name=name) for name in self.category_names}
 
-    def symbolic(self, inputs: dict[str, keras.KerasTensor]) -> keras.KerasTensor | list[keras.KerasTensor]:
+    def symbolic(self, inputs: "dict[str, keras.KerasTensor]") -> "keras.KerasTensor | list[keras.KerasTensor]":
         """Columns -> `numbers` float32 (batch, numbers) and `codes` int32 (batch, categories), or the one there is."""
+        import keras
+
         parts = []
         if self.number_names:
             parts.append(_joined([inputs[name] for name in self.number_names], "numbers"))
@@ -84,13 +91,15 @@ class TablePreprocessor:
         return fed | {name: np.array([[word]], object) for name, word in zip(self.category_names, words)}
 
 
-def _joined(columns: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
+def _joined(columns: "list[keras.KerasTensor]", name: str) -> "keras.KerasTensor":
+    import keras
+
     if len(columns) == 1:
         return columns[0]
     return keras.layers.Concatenate(name=f"join-{name}")(columns)
 
 
-def columns_of(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
+def columns_of(model: "keras.Model") -> tuple[list[str], dict[str, list[str]]]:
     """The inputs of a model for tables: names of the numbers, in the order that its network takes them, and the
     vocabulary of each category, in the same order.
     """
@@ -108,6 +117,6 @@ def columns_of(model: keras.Model) -> tuple[list[str], dict[str, list[str]]]:
     return ordered("numbers", numbers), vocabularies
 
 
-def _source(tensor: keras.KerasTensor) -> str:
+def _source(tensor: "keras.KerasTensor") -> str:
     """The input that a number is, or that a code was looked up from."""
     return tensor._keras_history.operation.name.removeprefix("lookup-")

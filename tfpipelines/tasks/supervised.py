@@ -233,7 +233,7 @@ class Supervised(Sampled):
 
     def _measure(self, model, path: str, findings, out: Path | None) -> dict[str, Any]:
         frame = self.samples.frame
-        unknown = sorted({name for names in datasets.label_names(frame) for name in names} - set(self.classes))
+        unknown = sorted({*datasets.label_counts(frame)} - set(self.classes))
         if unknown:
             cause = f"{counted(len(unknown), 'class', 'classes')} of {path} unknown to the model."
             raise DataError(cause, f"It knows: {', '.join(self.classes[:20])}.", unknown[:10])

@@ -1,41 +1,11 @@
 """Batches of encoded rows. The order of training rows is a pure function of (seed, epoch, position)."""
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 import tensorflow as tf
 
 from ..batches import Targets, prefetched, rows_at
 from ..tracing import no_autograph
-
-
-@dataclass
-class TableStore:
-    """Encoded rows, by row of a sample table.
-
-    Args:
-        numbers: float32 (rows, columns), NaN where there is none.
-        codes: int32 (rows, columns), 0 where there is none.
-    """
-
-    numbers: np.ndarray
-    codes: np.ndarray
-
-    def inputs(self, rows: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
-        """Some rows as the network takes them: numbers and codes, or that of both which has columns."""
-        parts = tuple(part[rows] for part in (self.numbers, self.codes) if part.shape[1])
-        return parts if len(parts) > 1 else parts[0]
-
-    def gather(self, rows: tf.Tensor):
-        """The same as tensors."""
-        parts = tuple(tf.gather(part, rows) for part in self._tensors)
-        return parts if len(parts) > 1 else parts[0]
-
-    @cached_property
-    def _tensors(self) -> list[tf.Tensor]:
-        with tf.init_scope():  # outside of the graph that asks for them, which would hold a copy
-            return [tf.constant(part) for part in (self.numbers, self.codes) if part.shape[1]]
+from .store import TableStore
 
 
 def training_table_batches(

@@ -28,6 +28,7 @@ from ..targets import settle_target
 from .encoder import Columns
 from .types import SHOWN, WITH_COMMAS, WORDS_AMONG_NUMBERS, Kind, choose_columns
 
+_ROWS = 50_000  # whose cells are hashed at once
 _EXPECTED = "Give paths of tables, DataFrames, or arrays (n, columns)."
 
 
@@ -266,16 +267,26 @@ def _read_commas_of_target(table: SampleTable) -> None:
             table.frame["label"] = pd.Series([clean_label(cell) for cell in read[column]], dtype=object)
 
 
-def _fingerprints(cells: pd.DataFrame) -> list[int]:
-    """64-bit hash of the cells of each row, however its numbers are written."""
-    columns = [_plain(cells[name]) for name in sorted(cells.columns) if name != LINE]
-    told = lambda row: "\0".join(row).encode("utf-8", "surrogatepass")
-    return [int.from_bytes(hashlib.blake2b(told(row), digest_size=8).digest()) for row in zip(*columns)]
+def _fingerprints(cells: pd.DataFrame) -> np.ndarray:
+    """64-bit hash of the cells of each row, however its numbers are written, uint64 (rows,)."""
+    names = [name for name in sorted(cells.columns) if name != LINE]
+    numbers = {name: floats_of(cells[name]) for name in names}
+    found, told = np.zeros(len(cells), np.uint64), lambda row: "\0".join(row).encode("utf-8", "surrogatepass")
+    for start in range(0, len(cells), _ROWS):
+        some = slice(start, start + _ROWS)
+        part = cells.iloc[some]
+        columns = [_plain(part[name], numbers[name][some]) for name in names]
+        hashes = (hashlib.blake2b(told(row), digest_size=8).digest() for row in zip(*columns))
+        found[some] = np.frombuffer(b"".join(hashes), ">u8") if columns else found[some]
+    return found
 
 
-def _plain(cells: pd.Series) -> list[str]:
-    """Cells as text, numbers in one form, "" for what is missing."""
-    numbers = floats_of(cells)
+def _plain(cells: pd.Series, numbers: np.ndarray) -> list[str]:
+    """Cells as text, numbers in one form, "" for what is missing.
+
+    Args:
+        numbers: the cells as `floats_of` gives them.
+    """
     words = list(map(repr, numbers.tolist()))
     others = np.flatnonzero(np.isnan(numbers))
     missing = is_missing_word(cells.iloc[others])

@@ -100,7 +100,7 @@ class TokenizedTexts(SupervisedTexts):
             self.samples, sequences, known, count, max_length, data.on_bad, findings, chunk=self._chunk
         )
         frame = self.samples.frame
-        left = {name for names in datasets.label_names(frame[frame["split"] == "train"]) for name in names}
+        left = datasets.label_counts(frame[frame["split"] == "train"])
         lost = [] if not self.classes else [name for name in self.classes if name not in left]
         if lost:
             cause = f"All training texts of class {lost[0]!r} have unknown words only, and are skipped."
