@@ -18,7 +18,7 @@ from .core.pipeline_files import code_facts, write_pipeline
 from .core.run_files import found_json, read_json, read_table
 from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
-from .core.unchanged import require_same_data, require_same_splits, splits_text, with_resumption
+from .core.unchanged import require_same_data, require_same_splits, splits_text, with_resumption, write_splits
 from .datasets import Findings
 from .errors import MemoryExhaustedError, NothingFitsError, ResourceError
 from .tasks import new_task
@@ -198,15 +198,15 @@ class Runner:
         if chooses:
             require_validation(task, findings)
         facts, table = task.describe(findings), task.split_table()
-        text = splits_text(table)
         if self.resume and (folder / "splits.csv").is_file():
+            text = splits_text(table)
             if chooses:  # data.json may be that of the chosen network already
                 require_same_splits(folder, text)
             else:
                 require_same_data(folder, text, facts)
         write_json(folder / "data.json", facts)
         findings.raise_errors()
-        atomic_write(folder / "splits.csv", text)
+        write_splits(folder / "splits.csv", table)
         self.observer.data(facts)
         if task.steps_per_epoch() < 1 and folder.status.get(DEFAULT_BATCH_SIZE):
             self._fit_batch_size(task, folder)

@@ -9,6 +9,7 @@ import yaml
 
 from tfpipelines.core.run_files import read_json
 from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.reporting import report
 from tfpipelines.reporting.advice import advice
 from tfpipelines.reporting.card import card
 from tfpipelines.reporting.listing import list_runs
@@ -195,3 +196,10 @@ def test_a_file_of_another_shape_is_refused(run):
     (run / "data.json").write_text(json.dumps(text))
     with pytest.raises(ArtifactError, match="values.train.rows is a text"):
         read_json(run / "data.json")
+
+
+def test_a_report_does_not_grow_with_the_test_rows(run, tmp_path):
+    values = true_values(10_000)
+    large = write_number_run(tmp_path / "large", values, guesses(values, 4.8))
+    small, size = (report(folder).page.stat().st_size for folder in (run, large))
+    assert 10_000 < size < 1.2 * small < 3_000_000

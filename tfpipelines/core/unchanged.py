@@ -1,12 +1,15 @@
 """Whether a run or search that goes on is what it began as: its data, and the environment it is in."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from . import config
+from .files import atomic_write
 from .run_files import read_json, read_needed
 from .run_folder import DEFAULT_BATCH_SIZE, RunFolder
 
+_ROWS = 50_000  # that are written at once
 _TIMES, _LARGER = 8, 2**22  # of the expected splits.csv, and bytes: what is larger is no table of other rows
 
 if TYPE_CHECKING:
@@ -80,6 +83,12 @@ def require_same_networks(folder: RunFolder, facts: dict[str, Any]) -> None:
 def splits_text(table: "pd.DataFrame") -> str:
     """The content of splits.csv."""
     return table.to_csv(index=False, lineterminator="\n")
+
+
+def write_splits(path: Path, table: "pd.DataFrame") -> None:
+    """Writes splits.csv, some rows at a time: millions of them would fill the memory as one text."""
+    write = lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n", chunksize=_ROWS)
+    atomic_write(path, write)
 
 
 def require_same_splits(folder: RunFolder, text: str) -> None:

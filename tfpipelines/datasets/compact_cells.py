@@ -3,12 +3,13 @@ they are looked at.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionArray, ExtensionDtype, take
 
+_OBJECT: Any = object
 _BLOCK = 65_536  # cells
 _LOOKED_AT = 1_000  # of a block, to tell whether there are few different ones
 
@@ -21,7 +22,7 @@ class CompactDtype(ExtensionDtype):
     kind = "O"
     na_value: Any = None
 
-    def construct_array_type(self) -> "type[CompactCells]":
+    def construct_array_type(self):
         return CompactCells
 
 
@@ -30,12 +31,20 @@ class CompactCells(ExtensionArray):
 
     Args:
         content: UTF-8 of the cells.
-        starts: byte where each begins, uint32 or int64 (cells,).
+        starts: byte where each begins, int64 (cells,); None where they follow one another.
         lengths: bytes of each, int8, int16 or int32 (cells,); -1 where there is none.
     """
 
-    def __init__(self, content: bytes | bytearray, starts: np.ndarray, lengths: np.ndarray):
-        self._content, self._starts, self._lengths = content, starts, lengths
+    def __init__(self, content: bytes, starts: np.ndarray | None, lengths: np.ndarray):
+        self._content, self._given, self._lengths = content, starts, lengths
+
+    @property
+    def _starts(self) -> np.ndarray:
+        """Byte where each begins, int64 (cells,)."""
+        if self._given is not None:
+            return self._given
+        lengths = np.maximum(self._lengths, 0)
+        return np.cumsum(lengths, dtype=np.int64) - lengths
 
     @classmethod
     def packed(cls, cells: Iterable[str | None]) -> "CompactCells":
@@ -46,17 +55,23 @@ class CompactCells(ExtensionArray):
 
     def without_empty(self) -> "CompactCells":
         """The same with None for cells without a character."""
-        return CompactCells(
-            self._content, self._starts, np.where(self._lengths > 0, self._lengths, self._lengths.dtype.type(-1))
-        )
+        lengths = np.where(self._lengths > 0, self._lengths, self._lengths.dtype.type(-1))
+        return CompactCells(self._content, self._given, lengths)
 
     def words(self) -> np.ndarray:
         """str or None, object (cells,); equal ones are one object where there are few."""
         found = np.empty(len(self), object)
         known: dict[str | None, str | None] = {}
+        end = 0
         for first in range(0, len(self), _BLOCK):
             some = slice(first, first + _BLOCK)
-            words = self._words_of(self._starts[some].astype(np.int64), self._lengths[some].astype(np.int64))
+            lengths = self._lengths[some].astype(np.int64)
+            if self._given is None:
+                ends = end + np.cumsum(np.maximum(lengths, 0))
+                starts, end = ends - np.maximum(lengths, 0), int(ends[-1])
+            else:
+                starts = self._given[some]
+            words = self._words_of(starts, lengths)
             if len(set(words[:_LOOKED_AT])) < _LOOKED_AT // 2:
                 words = [known.setdefault(word, word) for word in words]
             found[some] = words
@@ -64,15 +79,13 @@ class CompactCells(ExtensionArray):
 
     def _words_of(self, starts: np.ndarray, lengths: np.ndarray) -> list[str | None]:
         first, end = int(starts.min()), int((starts + lengths).max())
-        near = end - first < 4 * int(np.maximum(lengths, 0).sum()) + _BLOCK
-        content: bytes | bytearray | str = self._content[first:end] if near else self._content
-        if near and content.isascii():
-            content, starts = content.decode("ascii"), starts - first  # slices of text take a third of the time
-            every = zip(starts.tolist(), (starts + lengths).tolist())
-            if lengths.min() >= 0:
-                return [content[start:end] for start, end in every]
-            return [None if end < start else content[start:end] for start, end in every]
-        starts = starts - first if near else starts
+        content = self._content
+        if end - first < 4 * int(np.maximum(lengths, 0).sum()) + _BLOCK:  # else they are far from one another
+            content, starts = content[first:end], starts - first
+            if content.isascii():
+                text = content.decode("ascii")  # whose slices take a third of the time
+                places = zip(starts.tolist(), (starts + lengths).tolist())
+                return [None if end < start else text[start:end] for start, end in places]
         return [
             None if length < 0 else content[start : start + length].decode("utf-8", "surrogatepass")
             for start, length in zip(starts.tolist(), lengths.tolist())
@@ -85,14 +98,16 @@ class CompactCells(ExtensionArray):
 
     @property
     def nbytes(self) -> int:
-        return len(self._content) + self._starts.nbytes + self._lengths.nbytes
+        return len(self._content) + self._lengths.nbytes + (0 if self._given is None else self._given.nbytes)
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._lengths)
 
     def __getitem__(self, item: Any) -> Any:
         if not isinstance(item, (int, np.integer)):
             item = pd.api.indexers.check_array_indexer(self, item)
+            if isinstance(item, slice) and item.indices(len(self)) == (0, len(self), 1):
+                return self.copy()
             return CompactCells(self._content, self._starts[item], self._lengths[item])
         start, length = int(self._starts[item]), int(self._lengths[item])
         return None if length < 0 else self._content[start : start + length].decode("utf-8", "surrogatepass")
@@ -107,11 +122,11 @@ class CompactCells(ExtensionArray):
         return self._lengths < 0
 
     def copy(self) -> "CompactCells":
-        return CompactCells(self._content, self._starts, self._lengths)
+        return CompactCells(self._content, self._given, self._lengths)
 
     def take(self, indices: Any, *, allow_fill: bool = False, fill_value: Any = None) -> Self:
-        starts = take(self._starts, indices, allow_fill=allow_fill, fill_value=0)
-        lengths = take(self._lengths, indices, allow_fill=allow_fill, fill_value=-1)
+        starts = np.asarray(take(self._starts, indices, allow_fill=allow_fill, fill_value=0))
+        lengths = np.asarray(take(self._lengths, indices, allow_fill=allow_fill, fill_value=-1))
         return type(self)(self._content, starts, lengths)
 
     @classmethod
@@ -150,9 +165,8 @@ class Packer:
     def whole(self) -> CompactCells:
         """All of them, and none again."""
         lengths = np.concatenate([np.zeros(0, np.int8), *self._lengths])
-        starts = np.zeros(len(lengths), np.uint32 if len(self._content) < 2**32 else np.int64)
-        np.cumsum(np.maximum(lengths[:-1], 0), out=starts[1:], dtype=starts.dtype)
-        return CompactCells(self._content, starts, lengths)
+        content, self._content, self._lengths = bytes(self._content), bytearray(), []
+        return CompactCells(content, None, lengths)
 
 
 class CompactFrame(pd.DataFrame):
@@ -164,21 +178,26 @@ class CompactFrame(pd.DataFrame):
 
     def array_of(self, name: str) -> CompactCells:
         """A column as it is kept."""
-        return super().__getitem__(name).array
+        return cast(CompactCells, super().__getitem__(name).array)
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
         if not (isinstance(found, pd.Series) and isinstance(found.dtype, CompactDtype)):
             return found
-        return pd.Series(_words_of(found.array), index=found.index, name=found.name, dtype=object, copy=False)
+        return pd.Series(_words_of(self.array_of(key)), index=found.index, name=found.name, dtype=_OBJECT, copy=False)
 
 
 _last: list[tuple[Any, np.ndarray]] = []  # what is asked of one column, again and again
 
 
+def forget_words() -> None:
+    """Frees the words of the column that was asked for last."""
+    _last.clear()
+
+
 def _words_of(cells: CompactCells) -> np.ndarray:
     """The words of a column, those of the last one from memory."""
-    asked = (cells._content, cells._starts, cells._lengths)
+    asked = (cells._content, cells._given, cells._lengths)
     if not (_last and all(one is other for one, other in zip(_last[0][0], asked))):
         _last[:] = [(asked, cells.words())]
     return _last[0][1]

@@ -1,15 +1,16 @@
 """CSV: columns separated by a character, cells that may be quoted."""
 
-import codecs
 import csv
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 import pandas as pd
 
+from ..core.machine import release_memory
 from ..errors import DataError
 from .compact_cells import CompactFrame, Packer
 from .table_cells import LINE, PLAIN_TEXT, frame_of, require_columns
@@ -17,7 +18,7 @@ from .table_cells import LINE, PLAIN_TEXT, frame_of, require_columns
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _FEW = 10_000  # characters, below which the strict reader is as fast
 LARGE = 2**24  # bytes, from which on cells are kept compact
-_PART = 2**23  # bytes of such a file that are read at once
+_PART = 2**22  # bytes of such a file that are read at once
 
 
 def _named(delimiter: str) -> str:
@@ -115,46 +116,54 @@ def _read_fast(path: Path, text: str, delimiter: str) -> pd.DataFrame | None:
     return frame
 
 
-def read_large_csv(path: Path, content: bytes, usual: str, given: str | None = None) -> pd.DataFrame | None:
+def read_large_csv(path: Path, usual: str, given: str | None = None) -> pd.DataFrame | None:
     """What `read_csv` gives, with cells that are kept as compact as in the file, which is read part by part; None for a
     table that is not as plain as `_read_fast` needs it.
 
     Args:
-        content: of the file; the others are as in `read_csv`.
+        usual, given: as in `read_csv`.
     """
-    start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
-    try:
-        text = content[start : content.index(b"\n", start) + 1].decode("utf-8")
-    except ValueError:  # no end of a line, or no UTF-8
-        return None
-    delimiter = delimiter_of(text, given or usual)
-    if '"' in text or text.startswith("sep=") or not delimiter.isascii():
-        return None
-    header = [name.strip() for name in next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter, strict=True), [])]
-    start += len(text.encode())
-    columns = [Packer() for _ in header]
-    lines: list[np.ndarray] = []
-    line = 2
-    while start < len(content):
-        end = content.rfind(b"\n", start, start + _PART) + 1
-        end = len(content) if len(content) - start < 2 * _PART else end  # so that no part is a single row
-        part = content[start:end]
-        found = _cells_of(part, delimiter, len(header)) if end else None
-        if found is None:
+    with open(path, "rb") as file:
+        try:
+            text = file.readline(_PART).decode("utf-8-sig")
+        except UnicodeDecodeError:
             return None
-        cells, begins = found
-        for place, column in enumerate(columns):
-            column.add(cells[place].tolist())
-        lines.append(begins + (line - 1))
-        line += part.count(b"\n")
-        start = end
+        delimiter = delimiter_of(text, given or usual)
+        if '"' in text or text.startswith("sep=") or not text.endswith("\n") or not delimiter.isascii():
+            return None
+        header = [name.strip() for name in next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter), [])]
+        columns, lines, line = [Packer() for _ in header], list[np.ndarray](), 2
+        for part in _parts(file):
+            found = _cells_of(part, delimiter, len(header))
+            if found is None:
+                return None
+            cells, begins = found
+            for place, column in enumerate(columns):
+                column.add(cells[place].tolist())
+            lines.append(begins + (line - 1))
+            line += part.count(b"\n")
     require_columns(path, header, sum(map(len, lines)))
     frame = CompactFrame(
         {**{name: column.whole() for name, column in zip(header, columns)}, LINE: np.concatenate(lines)}
     )
     frame.attrs[PLAIN_TEXT] = True
     frame.attrs["as"] = [] if delimiter == (given or usual) else [f"columns separated by {_named(delimiter)}"]
+    release_memory()
     return frame
+
+
+def _parts(file: IO[bytes]) -> Iterator[bytes]:
+    """The rest of a file in whole lines, a few megabytes at a time; the last part is the longest."""
+    rest = file.read(2 * _PART)
+    while more := file.read(_PART):
+        end = rest.rfind(b"\n", 0, _PART) + 1
+        while end and rest.count(b'"', 0, end) % 2:  # within a quoted cell
+            end = rest.rfind(b"\n", 0, end - 1) + 1
+        if end:
+            yield rest[:end]
+        rest = rest[end:] + more
+    if rest:
+        yield rest
 
 
 def _cells_of(part: bytes, delimiter: str, columns: int) -> tuple[pd.DataFrame, np.ndarray] | None:

@@ -68,7 +68,7 @@ def label_names(frame: pd.DataFrame) -> list[list[str]]:
 def label_counts(frame: pd.DataFrame) -> Counter[str]:
     """How many rows have each class name; empty of numbers."""
     if target_of(frame) == "class":
-        return Counter(frame["label"].value_counts().to_dict())
+        return Counter({str(name): count for name, count in frame["label"].value_counts().items()})
     return Counter(name for names in label_names(frame) for name in names)
 
 

@@ -46,11 +46,12 @@ def read_cells(path: Path, form: TableForm = PLAIN) -> pd.DataFrame:
         return _read_parquet(path)
     if kind in workbooks.ENDINGS:
         return workbooks.read_sheet(path, form.sheet)
-    content, usual = content_of(path), "\t" if kind == ".tsv" else ","
-    if kind in (".csv", ".tsv") and form.encoding is None and len(content) >= csv_tables.LARGE:
-        if (large := csv_tables.read_large_csv(path, content, usual, form.delimiter)) is not None:
+    usual = "\t" if kind == ".tsv" else ","
+    plain = ending_of(path.name) in (".csv", ".tsv") and form.encoding is None and path.is_file()
+    if plain and path.stat().st_size >= csv_tables.LARGE:
+        if (large := csv_tables.read_large_csv(path, usual, form.delimiter)) is not None:
             return large
-    text, told = _text_of(path, content, form.encoding)
+    text, told = _text_of(path, content_of(path), form.encoding)
     if kind in (".jsonl", ".ndjson", ".json"):
         cells = read_json(path, text, lines=kind != ".json")
     else:

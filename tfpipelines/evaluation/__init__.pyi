@@ -31,6 +31,7 @@ from .plots import short as short
 from .predictions import prediction_table as prediction_table
 from .predictions import to_csv as to_csv
 from .predictions import with_input_columns as with_input_columns
+from .predictions import write_csv as write_csv
 from .score_names import score_columns as score_columns
 from .text_baselines import compared as compared
 from .text_baselines import text_baseline as text_baseline

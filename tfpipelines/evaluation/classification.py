@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.files import atomic_write
 from ..metrics import as_decisions, classifier_intervals, classifier_metrics, decisions, per_class, per_label
 from .plots import plot_confusion, plot_per_label, plot_reliability
-from .predictions import prediction_table, to_csv
+from .predictions import prediction_table, write_csv
 
 
 def evaluate(
@@ -61,7 +60,7 @@ def write_evaluation(
     single = labels.ndim == 1
     given = probabilities, classes, list(frame["label"]), None, frame.get("text"), not single, thresholds
     table = prediction_table(frame["item"], *given)
-    atomic_write(folder / "predictions.csv", to_csv(table))
+    write_csv(folder / "predictions.csv", table)
     if single:
         plot_confusion(plots / "confusion_matrix.png", labels, probabilities, classes)
     else:

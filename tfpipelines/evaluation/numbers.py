@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.files import atomic_write
 from ..core.words import figure
 from ..metrics import regressor_intervals, regressor_metrics
 from .number_plots import plot_predicted, plot_residuals
-from .predictions import to_csv
+from .predictions import write_csv
 
 
 def number_table(
@@ -85,7 +84,7 @@ def write_numbers(
     values = frame["value"].to_numpy(np.float64)
     text = frame["text"] if "text" in frame else None
     table = number_table(frame["item"], predicted, low, high, values, text=text)
-    atomic_write(folder / "predictions.csv", to_csv(table))
+    write_csv(folder / "predictions.csv", table)
     told = [f"{name.upper()} {figure(figures['test'][name])}" for name in ("rmse", "r2") if name in figures["test"]]
     plot_predicted(plots / "predicted_vs_true.png", values, predicted, low, high, ", ".join(told).replace("R2", "R²"))
     plot_residuals(plots / "residuals.png", values, predicted, low, high)

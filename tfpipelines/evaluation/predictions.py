@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.files import plain
+from ..core.files import atomic_write, plain
 from ..metrics import decisions
 from ..metrics.detection import detection_records
 from .columns import strongest_columns
@@ -15,6 +16,7 @@ from .effects import strongest_effects
 from .occlusion import strongest
 from .score_names import score_columns
 
+_ROWS = 20_000  # that are written at once
 _MOST_REGIONS = 3  # that a cell tells of
 _OWN = ("scores", "explanation", "error")  # names that have a meaning of their own even where nothing bears them
 
@@ -109,6 +111,17 @@ def to_csv(table: pd.DataFrame, safe: bool = False, short: bool = False, header:
     if "label" in table:
         table = table.assign(label=[f"{value:.15g}" for value in table["label"]])
     return table.to_csv(float_format=_six_digits if short else "%.12g", **form)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Writes what `to_csv` gives, some rows at a time: millions of them would fill the memory as one text."""
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            for start in range(0, max(len(table), 1), _ROWS):
+                file.write(to_csv(table.iloc[start : start + _ROWS], header=not start))
+
+    atomic_write(path, write)
 
 
 def _six_digits(number: Any) -> str:

@@ -52,10 +52,14 @@ class Table:
         """Robust deviation of each: quartile distance / 1.349; where that is 0 the deviation, or 1; float64."""
         if not self.width:
             return np.ones(0)
-        values = np.where(np.isfinite(self.numbers).any(0), self.numbers, 0.0).astype(np.float64)
-        low, high = np.nanpercentile(values, [25, 75], axis=0)
-        spread, deviation = (high - low) / 1.349, np.nanstd(values, axis=0)
-        spread = np.where(spread > 0, spread, deviation)
+        known = np.isfinite(self.numbers).any(0)
+        filled = lambda columns: np.where(known[columns], self.numbers[:, columns], 0.0).astype(np.float64)
+        each = [[place] for place in range(self.width)]  # one column at a time: there may be millions of rows
+        low, high = np.concatenate([np.nanpercentile(filled(column), [25, 75], axis=0) for column in each], 1)
+        spread = (high - low) / 1.349
+        if (spread > 0).all():
+            return spread
+        spread = np.where(spread > 0, spread, np.nanstd(filled(slice(None)), axis=0))
         return np.where(spread > 0, spread, 1.0)
 
     @property

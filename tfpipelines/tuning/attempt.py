@@ -10,12 +10,13 @@ from typing import Any
 
 from .. import training
 from ..core import config
-from ..core.files import atomic_write, write_json
+from ..core.files import write_json
 from ..core.history import history_rows
 from ..core.observer import Observer
 from ..core.pipeline_files import write_pipeline
 from ..core.run_files import found_json, require_table
 from ..core.run_folder import RunFolder
+from ..core.unchanged import write_splits
 from ..datasets import Findings
 from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
 from ..runner import Runner
@@ -185,7 +186,7 @@ def _save(task, artifact, folder: RunFolder, runner: Runner, validated: bool) ->
     if not validated:
         task.validate(artifact, folder)
     write_json(folder / "data.json", task.describe(Findings()))
-    atomic_write(folder / "splits.csv", task.split_table().to_csv(index=False, lineterminator="\n"))
+    write_splits(folder / "splits.csv", task.split_table())
     runner.save_model(artifact, folder)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ...core.words import counted, listed
 from ...errors import DataError
 from ..cells import tell_of_commas, uses_of_commas, with_commas_read
+from ..compact_cells import forget_words
 from ..findings import Findings
 from ..table_cells import LINE
 from . import unread
@@ -159,6 +160,7 @@ class Columns:
             if strangers.any():
                 unseen[column.name] = strangers
         rows = len(cells)
+        forget_words()
         return Encoded(
             np.concatenate(numbers, 1) if numbers else np.zeros((rows, 0), np.float32),
             np.stack(codes, 1) if codes else np.zeros((rows, 0), np.int32),

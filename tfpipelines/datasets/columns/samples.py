@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.config.tables import TableData
+from ...core.machine import release_memory
 from ...core.words import counted, listed
 from ...errors import DataError
 from ..cells import floats_of, is_missing_word, tell_of_commas, uses_of_commas, with_commas_read, with_decimal_points
@@ -89,6 +90,7 @@ def read_table_samples(
             findings.add("unknown_columns", "note", message)
         kinds, kept = {}, columns.with_commas_read(table.cells[[*columns.names, LINE]], findings)
     frame = table.frame.assign(fingerprint=pd.array(_fingerprints(kept), "uint64"))
+    release_memory()
     facts = {"path": data.path, "read_seconds": source.seconds}
     facts |= {"read_columns": table.read_columns} if table.read_columns else {}
     facts |= {"split_by": table.split_by} if table.split_by else {}

@@ -13,7 +13,6 @@ import numpy as np
 
 from tfpipelines import datasets, evaluation, metrics, models, networks, training
 from tfpipelines.core import config
-from tfpipelines.core.files import atomic_write
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.core.words import fixed
 from tfpipelines.errors import ArtifactError, ConfigError, NothingFitsError
@@ -396,7 +395,7 @@ class Detection(Sampled):
         if folder is not None and plots is not None:
             of_table = frame["label"] if anomalous.any() else None
             table = metrics.detection_table(frame["item"], scores, threshold, of_table, groups=groups)
-            atomic_write(folder / "predictions.csv", evaluation.to_csv(table))
+            evaluation.write_csv(folder / "predictions.csv", table)
             limit = threshold.threshold
             anomaly.plot_scores(plots / "scores.png", scores, odd, told, threshold.scores, limit)
             if both:
