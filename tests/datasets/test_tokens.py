@@ -97,3 +97,22 @@ def test_texts_in_blocks_count_as_all_at_once(monkeypatch):
     assert [list(known.at(np.array([row]))) for row in range(60)] == [
         [number for number in sequences.at(np.array([row])) if number > 1] for row in range(60)
     ]
+
+
+def test_known_ids_are_the_same_some_texts_at_a_time(monkeypatch):
+    draw = np.random.default_rng(0)
+    lengths = draw.integers(0, 9, 50)
+    flat = np.array([name.encode() for name in draw.choice(list("abcdef"), lengths.sum())], object)
+    some = Tokens.of([(flat, lengths)])
+    everything = some.sequences(["c", "a"])
+    keep, texts = everything.flat >= 2, np.repeat(np.arange(50), lengths)
+    for block in (7, 25, 8192):
+        monkeypatch.setattr("tfpipelines.datasets.tokens._BLOCK", block)
+        known = everything.known()
+        assert known.flat.tolist() == everything.flat[keep].tolist()
+        assert known.lengths.tolist() == np.bincount(texts[keep], minlength=50).tolist()
+        for most in (3, 100):
+            expected, found = everything.first(most).known(), some.known(["c", "a"], most)
+            assert found.flat.dtype == np.int32 and found.flat.tolist() == expected.flat.tolist()
+            assert found.splits.tolist() == expected.splits.tolist()
+    assert Tokens.of([]).known(["a"], 3).splits.tolist() == [0]

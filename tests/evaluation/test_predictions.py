@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from tfpipelines.core import unchanged
 from tfpipelines.core.words import plain_lines
-from tfpipelines.evaluation.predictions import prediction_table, to_csv, to_records, with_input_columns
+from tfpipelines.evaluation import predictions
+from tfpipelines.evaluation.predictions import prediction_table, to_csv, to_records, with_input_columns, write_csv
 
 ODD = pd.DataFrame(
     {
@@ -54,3 +56,16 @@ def test_names_of_inputs_that_mean_something_else():
     assert list(both.columns)[1:5] == ["input_scores", "input_error", "input_input_error", "label"]
     both = with_input_columns(prediction_table(["0"], [[1.0]], ["a"]), pd.DataFrame({"verdict": ["guilty"]}))
     assert to_records(both) == [{"item": "0", "verdict": "guilty", "predicted": "a", "scores": {"a": 1.0}}]
+
+
+def test_tables_are_written_in_parts_as_in_one_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr(predictions, "_ROWS", 3)
+    monkeypatch.setattr(unchanged, "_ROWS", 3)
+    shares = np.random.default_rng(0).dirichlet([1, 1], 8)
+    of_classes = prediction_table(map(str, range(8)), shares, ["no", "yes"], errors=["", "empty"] + [""] * 6)
+    of_numbers = pd.DataFrame({"item": list("abcdefgh"), "label": shares[:, 0], "predicted": shares[:, 1] * 1e9})
+    for table in (of_classes, of_numbers, of_classes.iloc[:0], of_classes.iloc[:3], ODD):
+        write_csv(tmp_path / "t.csv", table)
+        assert (tmp_path / "t.csv").read_bytes().decode() == to_csv(table)
+        unchanged.write_splits(tmp_path / "s.csv", table)
+        assert (tmp_path / "s.csv").read_bytes().decode() == unchanged.splits_text(table)

@@ -77,6 +77,18 @@ class Tokens:
         table = np.fromiter((ids.get(name, 1) for name in self.names), np.int32, len(self.names))
         return Sequences(table[self.codes] if len(self.codes) else np.zeros(0, np.int32), self.splits)
 
+    def known(self, vocabulary: list[str], most: int) -> "Sequences":
+        """What `sequences(vocabulary).first(most).known()` gives, some texts at a time: most n-grams are unknown."""
+        ids = {name.encode("utf-8"): FIRST + place for place, name in enumerate(vocabulary)}
+        table = np.fromiter((ids.get(name, 1) for name in self.names), np.int32, len(self.names))
+        flats, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+        for start in range(0, len(self.splits) - 1, _BLOCK):
+            ends = self.splits[start : start + _BLOCK + 1]
+            part = Sequences(table[self.codes[ends[0] : ends[-1]]], ends - ends[0]).first(most).known()
+            flats.append(part.flat)
+            lengths.append(part.lengths)
+        return Sequences.of(np.concatenate(flats), np.concatenate(lengths))
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -112,12 +124,11 @@ class Sequences:
     def known(self) -> "Sequences":
         """Without ids of unknown tokens."""
         keep = self.flat >= FIRST
-        before = np.cumsum(
-            keep, dtype=np.int32 if len(keep) < 2**31 else np.int64
-        )  # of as many numbers as there are ids
         splits = np.zeros(len(self.splits), np.int64)
-        late = self.splits > 0
-        splits[late] = before[self.splits[late] - 1]
+        for start in range(0, len(self.splits) - 1, _BLOCK):  # a running count of all ids would take as much as they do
+            ends = self.splits[start : start + _BLOCK + 1]
+            before = np.concatenate([[0], np.cumsum(keep[ends[0] : ends[-1]])])
+            splits[start + 1 : start + len(ends)] = splits[start] + before[ends[1:] - ends[0]]
         return Sequences(self.flat[keep], splits)
 
     def first(self, length: int) -> "Sequences":

@@ -122,7 +122,7 @@ class TextClassification(TokenizedTexts):
             tokens = tokens_of(texts, cutter)
             names = kind.vocabulary(tokens, rows, data.vectors) or [_NEVER]
             kinds[kind.name] = cutter, names
-            own[kind.name] = self._known(tokens.sequences(names))
+            own[kind.name] = tokens.known(names, self.preprocessor.max_ngrams)
             del tokens
         pieces = {name: encoder.tokens for name, encoder in self._encoders.items()}
         return kinds, pieces, own | {name: encoder.sequences for name, encoder in self._encoders.items()}
