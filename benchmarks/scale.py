@@ -29,7 +29,7 @@ _CHECKS = {"texts": ["--pipeline", "text-cls"], "tables": ["--pipeline", "tabula
 _RUNS = {
     "texts": ["text-cls", "model.name=cnn", "train.batch_size=256"],
     "tables": ["tabular", "data.target_column=label", "model.name=mlp", "train.batch_size=2048"],
-    "images": ["image-cls", "data.augment={}", "train.batch_size=256", "model.filters=[8,8]"],
+    "images": ["image-cls", "model.filters=[8,16,32]", "train.batch_size=128"],
 }
 
 

@@ -13,6 +13,7 @@ from . import datasets, evaluation, metrics, models, networks, training
 from .choosing import Choice, require_validation
 from .core import config
 from .core.files import atomic_write, file_hash, write_json
+from .core.machine import release_memory
 from .core.observer import Observer
 from .core.pipeline_files import code_facts, write_pipeline
 from .core.run_files import found_json, read_json, read_table
@@ -213,6 +214,7 @@ class Runner:
         if not any_batch_size:
             task.require_steps()
         task.prepare_training()
+        release_memory()  # reading and checking take more than what they leave
         return task
 
     def _fit_batch_size(self, task: Trainable, folder: RunFolder) -> None:
