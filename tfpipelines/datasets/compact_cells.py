@@ -91,6 +91,14 @@ class CompactCells(ExtensionArray):
             for start, length in zip(starts.tolist(), lengths.tolist())
         ]
 
+    def _between(self, first: int, end: int) -> "CompactCells":
+        """Some cells of those that follow one another."""
+        if (first, end) == (0, len(self)):
+            return self.copy()
+        taken = lambda lengths: int(np.maximum(lengths, 0).sum(dtype=np.int64))
+        start, lengths = taken(self._lengths[:first]), self._lengths[first:end]
+        return CompactCells(self._content[start : start + taken(lengths)], None, lengths)
+
     # --- what pandas asks of an array
     @property
     def dtype(self) -> CompactDtype:
@@ -106,8 +114,8 @@ class CompactCells(ExtensionArray):
     def __getitem__(self, item: Any) -> Any:
         if not isinstance(item, (int, np.integer)):
             item = pd.api.indexers.check_array_indexer(self, item)
-            if isinstance(item, slice) and item.indices(len(self)) == (0, len(self), 1):
-                return self.copy()
+            if isinstance(item, slice) and self._given is None and item.indices(len(self))[2] == 1:
+                return self._between(*item.indices(len(self))[:2])
             return CompactCells(self._content, self._starts[item], self._lengths[item])
         start, length = int(self._starts[item]), int(self._lengths[item])
         return None if length < 0 else self._content[start : start + length].decode("utf-8", "surrogatepass")

@@ -234,7 +234,7 @@ class Decoder:
         try:
             return read(row)
         except (DataError, OSError) as error:
-            cause = f"{self.items[row]} cannot be read any more: {_reason(error, self.table, row)}."
+            cause = f"{self.items[row]} cannot be read any more: {reason_of(error, self.table, row)}."
             raise DataError(cause, "Bring the data back as they were, then `tfpipe resume` the run.") from error
 
     def _slow(self, row: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,7 @@ from pydantic import Field
 from tfpipelines.core.config.networks import TableLayers
 from tfpipelines.core.config.section import Count, Counts
 from tfpipelines.networks.layers import Builder
-from tfpipelines.networks.table_layers import Inputs, Table, rescaled, scaled_columns
+from tfpipelines.networks.table_layers import Inputs, Table, clipped, rescaled
 
 
 def mlp(
@@ -57,7 +57,9 @@ def mlp(
 def _piecewise(table: Table, numbers: keras.KerasTensor, bins: int) -> keras.KerasTensor:
     """The place of each number in each bin between quantiles: 0 below, 1 above, linear inside; (batch, all bins)."""
     places, scales, offsets = [], [], []
-    for column, values in enumerate(scaled_columns(table, table.numbers).T):
+    center, spread = table.center, table.spread
+    for column in range(table.width):  # one at a time: there may be millions of rows
+        values = clipped((table.numbers[:, column].astype(np.float64) - center[column]) / spread[column])
         known = values[np.isfinite(values)]
         if not len(known):
             continue
