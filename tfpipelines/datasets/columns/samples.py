@@ -89,7 +89,11 @@ def read_table_samples(
         if message := _left_out(table.cells.columns, columns, others):
             findings.add("unknown_columns", "note", message)
         kinds, kept = {}, columns.with_commas_read(table.cells[[*columns.names, LINE]], findings)
-    frame = table.frame.assign(fingerprint=pd.array(_fingerprints(kept), "uint64"))
+    hashes = _fingerprints(
+        kept
+    ).tolist()  # pandas rounds those of a list to 53 bits, as splits.csv of all runs has them
+    frame = table.frame.assign(fingerprint=pd.array(hashes, "uint64"))
+    del hashes
     release_memory()
     facts = {"path": data.path, "read_seconds": source.seconds}
     facts |= {"read_columns": table.read_columns} if table.read_columns else {}
