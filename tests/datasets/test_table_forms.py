@@ -311,6 +311,11 @@ def test_lists_that_are_no_images(tmp_path, value, cause):
         image_samples.read_image_source(ImageData(path=str(tmp_path / "t.json")))
 
 
+def test_durations_are_seconds(tmp_path):
+    pd.DataFrame({"x": pd.to_timedelta([90, 0.5, None], "s"), "label": list("aba")}).to_parquet(tmp_path / "t.parquet")
+    assert list(in_words(read(tmp_path / "t.parquet"))["x"]) == ["90", "0.5", None]
+
+
 def test_lists_of_numbers_become_columns(tmp_path):
     rows = [{"x": [row, 0.5], "words": ["u", "v"], "odd": [1] * (row + 1), "n": row, "label": "ab"[row % 2]}
             for row in range(4)]  # fmt: skip
@@ -434,6 +439,12 @@ def test_what_is_wrong_in_a_large_table_is_found_by_its_line(tmp_path, damage):
     (tmp_path / "t.csv").write_text("\n".join(lines[:4000]) + damage + "\n" + "\n".join(lines[4000:]) + "\n")
     with pytest.raises(DataError, match="line 4001"):
         read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_a_byte_order_mark_in_the_first_cell_of_data_stays(tmp_path, rows):
+    (tmp_path / "t.csv").write_text("a,b\n\ufeffx,1\n" + "yyyy,2\n" * rows, encoding="utf-8")
+    assert list(read(tmp_path / "t.csv")["a"])[:2] == ["\ufeffx", "yyyy"]
 
 
 @pytest.mark.parametrize("padding", ["", " ", "\t", "\u2003"])

@@ -1,5 +1,6 @@
 """CSV: columns separated by a character, cells that may be quoted."""
 
+import codecs
 import csv
 import io
 import re
@@ -186,7 +187,11 @@ def _cells_of(part: bytes, delimiter: str, columns: int) -> tuple[pd.DataFrame, 
 
 
 def _parsed(content: bytes, delimiter: str, columns: int) -> pd.DataFrame | None:
-    """The cells of rows, by the parser of pandas; None where a row has another number of them."""
+    """The cells of rows, by the parser of pandas; None where a row has another number of them, or the first cell begins
+    with a byte order mark, which that parser drops.
+    """
+    if content.startswith(codecs.BOM_UTF8):
+        return None
     try:
         return pd.read_csv(
             io.BytesIO(content), sep=delimiter, header=None, names=range(columns), dtype=object, na_filter=False,

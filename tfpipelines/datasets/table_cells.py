@@ -1,6 +1,7 @@
 """Cells of tables, as their files have them and as text."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,8 @@ def cell_text(value) -> str | None:
 def _word(value) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # a column of whole numbers with gaps comes as floats
     return str(value)
