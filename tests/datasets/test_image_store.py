@@ -78,6 +78,9 @@ def test_every_cache_gives_what_decode_image_and_the_front_give(zoo, channels, c
     dataset = store.attach(tf.data.Dataset.from_tensors((tf.constant(7), tf.constant(rows))))
     ((_, _, images),) = list(dataset)
     assert np.array_equal(images.numpy(), expected)
+    store.bad = bad
+    small = store.thumbnails()
+    assert small[rows].any((1, 2, 3)).all() and np.array_equal(small[rows], store.thumbnails()[rows])
 
 
 def test_tensorflow_decodes_plain_files_and_pillow_the_rest(zoo):

@@ -77,12 +77,20 @@ class ImageStore:
     def thumbnails(self) -> np.ndarray:
         """Thumbnails of all rows, uint8 (rows, side, side, channels); zeros of bad ones."""
         if self.array is None:
-            assert self.small is not None  # where nothing is cached
-            return self.small
+            kept, self.small = self.small, None  # asked for once, before training needs the memory
+            return self._small_again() if kept is None else kept
         blocks = range(0, len(self.array), _DECODE_BATCH)
         with threadpool_limits(1):  # the matrices are small
             small = [thumbnails(np.asarray(self.array[start : start + _DECODE_BATCH])) for start in blocks]
         return np.concatenate(small)
+
+    def _small_again(self) -> np.ndarray:
+        small = np.zeros((len(self.fingerprints), *thumbnail_shape(self.shape)), np.uint8)
+        good = np.array([row for row in range(len(small)) if row not in self.bad], np.int64)
+        for start in range(0, len(good), _BLOCK):
+            some = good[start : start + _BLOCK]
+            small[some] = thumbnails(self.images(some))
+        return small
 
     def _gather(self, rows: tf.Tensor) -> tf.Tensor:
         array = self.array
