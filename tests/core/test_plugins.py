@@ -247,7 +247,7 @@ def test_who_asks_for_what_is_broken_is_told_why(said):
     assert "broken_plugin.odd:Odd has no schema whose field task is odd." in said["odd"]
     assert "task: got ['odd']; allowed: image-cls, " in said["list"]
     assert "the source tape of the package broken-plugin 0.1 cannot be used: " in said["tap"]
-    assert ".parquet, .tar, .tsv" in said["tap"]
+    assert ".parquet, .tar, .tfrecord, .tsv" in said["tap"]
     assert said["rule"].startswith("image-cls: model.width: got 5; allowed: an even number.")
     assert "Did you mean mixer?" in said["near"] and "Did you mean tiny-cls?" in said["tin-cls"]
     assert said["loaded"] == []  # a network's file is read, not run
