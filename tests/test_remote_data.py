@@ -11,6 +11,7 @@ import tfpipelines
 from tfpipelines import Observer
 from tfpipelines.core.config import load
 from tfpipelines.core.machine import cache_folder
+from tfpipelines.core.urls import Url
 from tfpipelines.errors import ConfigError, DataError, Interrupted
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.tuning import Plan
@@ -121,3 +122,33 @@ def test_products_behind_a_url(served, photos):
     from tfpipelines.datasets.source.requests import IMAGES
 
     assert (open_source(paths["nut"], IMAGES).path / "train" / "good").is_dir()
+
+
+def test_words_of_predict_keep_their_slashes_and_show_no_secrets(served, monkeypatch, tfpipe):
+    import pandas as pd
+
+    from tfpipelines.cli import models
+
+    class Stub:
+        pipeline = None
+
+        def predict(self, inputs, *arguments, **options):
+            given.extend(inputs)
+            return pd.DataFrame({"item": ["x"]})
+
+    given: list = []
+    monkeypatch.setattr(models, "opened", lambda *arguments: Stub())
+    words = ["https://x.org/a?Signature=ab//cd", "HTTP://x.org/a", "ftp://anna:geheim@x.org/a", "a//b.png"]
+    assert tfpipe("predict", "run", *words).code == 0
+    assert [str(one) for one in given] == [*words[:3], "a/b.png"]
+    assert [isinstance(one, Url) for one in given] == [True, True, True, False]
+
+
+def test_the_command_of_a_run_is_masked_word_by_word(monkeypatch):
+    import sys
+
+    from tfpipelines.api import _masked_command
+
+    monkeypatch.setattr(sys, "argv", ["tfpipe", "data.path=http://anna:ge h@eim@x.org/a?token=a'b", "c d"])
+    assert _masked_command("") == "tfpipe 'data.path=http://***@x.org/a?token=***' 'c d'"
+    assert _masked_command("tfpipe data.path=http://anna:ge@heim@x.org/a") == "tfpipe data.path=http://***@x.org/a"

@@ -20,7 +20,7 @@ from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, RunFolder
 from .core.trust import asking
 from .core.trust import require as require_trust
 from .core.unchanged import require_same_pipeline
-from .core.urls import as_text, masked
+from .core.urls import as_text, masked, masked_word
 from .core.words import counted, is_url, listed
 from .errors import ConfigError, DataError
 from .result import Overrides, Run, verified_model
@@ -248,7 +248,7 @@ def _search(
 
     stop.on_first = lambda: observer.note(_STOPPING)
     with _reported(folder, observer, stop):
-        tuning.carry_out(folder, state, observer, stop, masked(command or shlex.join(sys.argv)))
+        tuning.carry_out(folder, state, observer, stop, _masked_command(command))
     return tuning.SearchResult(folder)
 
 
@@ -354,6 +354,11 @@ def _with_copies(pipeline: config.Pipeline, observer: Observer | None = None) ->
     return with_copies(pipeline, observer.note if observer else remote.print_it)
 
 
+def _masked_command(command: str) -> str:
+    """A command, else that of this process, without what is secret."""
+    return masked(command) if command else shlex.join(map(masked_word, sys.argv))
+
+
 def _carry_out(
     pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop: "StopSignals", resume: bool
 ) -> None:
@@ -361,7 +366,7 @@ def _carry_out(
         from .runner import Runner
 
         task = new_task(pipeline)
-    command = masked(command or shlex.join(sys.argv))
+    command = _masked_command(command)
     with _reported(folder, observer, stop):
         if folder.status.get("kind") == PRODUCTS:
             from .products import carry_out

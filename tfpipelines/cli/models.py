@@ -151,7 +151,8 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
     from pathlib import Path
 
     from ..core.outputs import STDOUT, is_stream, write_output
-    from ..core.words import json_text, plain_lines
+    from ..core.urls import Url
+    from ..core.words import is_url, json_text, plain_lines
     from ..errors import ConfigError, DataError
     from ..evaluation.predictions import to_csv, to_records
 
@@ -172,7 +173,8 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
     if texts and "text_column" not in type(loaded.pipeline.data).model_fields:
         raise ConfigError(f"--text: {run} is a run of {loaded.pipeline.task}, which takes no texts.", "Name files.")
     with tempfile.TemporaryDirectory() as folder:
-        read = lambda word: _read_stdin(loaded, folder, overrides) if word == "-" else [Path(word) if word else word]
+        named = lambda word: Url(word) if is_url(word) else Path(word) if word else word
+        read = lambda word: _read_stdin(loaded, folder, overrides) if word == "-" else [named(word)]
         entries = [entry for word in inputs for entry in read(word)]
         asked = {"keep_columns": keep_columns, "points": points}
         table = loaded.predict([*entries, *texts], batch_size, explain, overrides, **asked)

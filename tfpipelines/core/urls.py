@@ -6,22 +6,36 @@ alone: whatever is written, shown or handed on has the URL without them.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import ConfigError
 from .words import is_url
 
-_SECRET = re.compile(
-    r"token|secret|passw|signature|credential|api[_-]?key|access_?key|auth(?!or)|^(?:sig|pwd)$|^x-(?:amz|goog)-", re.I
-)
-_LONG_KEY = re.compile(r"[\w-]{20,}")  # the value of a parameter `key` that is no name of a file
-_USER = re.compile(r"(?<=://)[^/\s@?#]*@")
-_PARAMETER = re.compile(r"([?&])([^=&\s#]+)=([^&\s#'\"]*)")
-_ONE_SLASH = re.compile(r"^((?:https?|s3|gs|gcs|hf|memory):)/(?=[^/])")
+# Words of the names of parameters that are secret, in small letters
+_SECRET = (
+    "token secret password passwd passphrase pass pwd pw signature sig credential credentials auth authorization oauth "
+    "jwt bearer otp apikey accesskey authkey rlkey resourcekey sessionid jsessionid"
+).split()
+_ENDS = ("token", "secret", "password", "passwd", "signature", "apikey", "accesskey")  # of words that are run together
+_KEYS = "access account api app auth function functions host master private resource secret shared subscription".split()
+_PLACES = {"page", "next", "continuation", "cursor", "max", "num"}  # a token of which is none
+_LONG = {"key": re.compile(r"[\w-]{20,}"), "code": re.compile(r"[^.]{20,}"), "policy": re.compile(r"[^.]{20,}")}
+_OF_STORES = re.compile(r"x-(?:amz|goog)-", re.I)
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+://)([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
+_BEGIN = re.compile(r"(?<![A-Za-z0-9+.-])(?=[A-Za-z][A-Za-z0-9+.-]+://)")
+_ONE_SLASH = re.compile(r"^(https?|s3|gs|gcs|hf|memory|s?ftp|ftps|abfss?|az|hdfs):/(?=[^/])", re.I)
+_LOCAL = re.compile(r"^file:/(?=[^/])", re.I)
+_PORT = re.compile(r"\d*\W*")  # in a text, marks may follow
 _HASH = re.compile(r"[0-9a-f]{64}")
-_known: dict[str, str] = {}  # URL without its secrets -> with them
+_known: dict[str, list[str]] = {}  # URL without its secrets -> with them, the latest two, the latest last
+
+
+class Url(str):
+    """A URL among inputs, where a mere string may be a text, and a `pathlib.Path` would lose slashes."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +57,20 @@ class Address:
         """Takes a URL apart.
 
         Raises:
-            ConfigError: if its fragment says anything else.
+            ConfigError: if its fragment says anything else, or it is no URL.
         """
         plain, _, fragment = without_secrets(url).partition("#")
+        if "@" in _PARTS.sub(r"\2", plain):
+            cause = f"{plain}: its name or password ends too early, by one of the characters / ? #."
+            raise ConfigError(cause, "Write them as %2F, %3F and %23.")
+        try:
+            _ = urlsplit(plain).port
+        except ValueError as error:
+            raise ConfigError(f"{plain} is no URL: {error}.", "Check its host and port.") from None
         parts = dict(part.partition("=")[::2] for part in fragment.split("&") if part)
         sha256, inside = parts.pop("sha256", "").lower(), unquote(parts.pop("inside", ""))
         if parts or (sha256 and not _HASH.fullmatch(sha256)):
-            cause = f"{masked(url)}: #{fragment} is not understood."
+            cause = f"{plain}: what stands behind # is not understood."  # it may be secret, and is not shown
             raise ConfigError(cause, "Behind # may stand sha256=HASH (64 digits) and inside=PATH, joined by &.")
         return cls(plain, sha256, inside)
 
@@ -70,29 +91,45 @@ def is_remote(path: str) -> bool:
 
 
 def as_text(path: str | Path) -> str:
-    """A path as text; a URL without its secrets, and with both slashes, of which a `pathlib.Path` leaves one."""
-    return cleaned(_ONE_SLASH.sub(r"\1//", str(path)) if isinstance(path, Path) else path)
+    """A path as text; a URL without its secrets, and with both slashes, of which a `pathlib.Path` leaves one; that of a
+    local file as its path.
+    """
+    text = str(path)
+    if isinstance(path, Path):
+        text = _LOCAL.sub("file:///", _ONE_SLASH.sub(r"\1://", text))
+    return unquote(urlsplit(text).path) if is_url(text) and not is_remote(text) else cleaned(text)
 
 
 def without_secrets(url: str) -> str:
     """The URL without name, password, tokens and signatures; this process remembers them, see `with_secrets`."""
-    head, mark, fragment = url.partition("#")
-    try:
-        parts = urlsplit(head)
-    except ValueError:  # such as a bracket in the host
+    parts = _PARTS.fullmatch(url)
+    if parts is None:
         return url
-    query = "&".join(part for part in parts.query.split("&") if not _is_secret(*part.partition("=")[::2]))
-    netloc = parts.netloc.rpartition("@")[2]
-    if (netloc, query) == (parts.netloc, parts.query):
-        return url
-    clean = urlunsplit((parts.scheme, netloc, parts.path, query, ""))
-    _known[clean] = head
-    return f"{clean}{mark}{fragment}"
+    scheme, place, path, query, fragment = (part or "" for part in parts.groups())
+    if _breaks_off(place):
+        return _masked(url) if "@" in url else url
+    kept, told = "", ""
+    for mark, name, value in _parameters(query):
+        if not _is_secret(name, value.removeprefix("=")):
+            kept += f"{mark}{name}{value}"
+    for mark, name, value in _parameters(fragment):
+        told += f"{mark}{name}{'=***' if _is_secret(name, value.removeprefix('=')) else value}"
+    kept = f"?{kept[1:]}" if kept else ""
+    clean = f"{scheme}{place.rpartition('@')[2]}{path}{kept}"
+    head = f"{scheme}{place}{path}{query}"
+    if clean != head:
+        _known[clean] = [*(one for one in _known.get(clean, ()) if one != head), head][-2:]
+    return f"{clean}{told}"
 
 
 def with_secrets(url: str) -> str:
     """The URL, which has no fragment, as it came in."""
-    return _known.get(url, url)
+    return _known.get(url, [url])[-1]
+
+
+def has_several(url: str) -> bool:
+    """Whether URLs have come in that differ from each other only in what is secret, and are this one without it."""
+    return len(_known.get(url, ())) > 1
 
 
 def cleaned(content: Any) -> Any:
@@ -105,12 +142,51 @@ def cleaned(content: Any) -> Any:
 
 
 def masked(text: str) -> str:
-    """A text, such as a command or a message, in whose URLs stars stand for what is secret."""
-    if "://" not in text:
-        return text
-    hide = lambda match: f"{match[1]}{match[2]}=***" if _is_secret(match[2], match[3]) else match[0]
-    return _PARAMETER.sub(hide, _USER.sub("***@", text))
+    """A text, such as a message, in whose URLs stars stand for what is secret."""
+    return re.sub(r"\S+", lambda word: masked_word(word[0]), text) if "://" in text else text
+
+
+def masked_word(word: str) -> str:
+    """The same of a word of a command, which may have blanks in it."""
+    return "".join(map(_masked, _BEGIN.split(word))) if "://" in word else word
+
+
+def _masked(url: str) -> str:
+    """A URL, and what stands behind it."""
+    parts = _PARTS.fullmatch(url)
+    if parts is None:
+        return url
+    scheme, place, path, query, fragment = (part or "" for part in parts.groups())
+    if _breaks_off(place):
+        _, mark, rest = url.rpartition("@")
+        return f"{scheme}***{mark}{_masked(f'xx://{rest}')[5:]}" if mark else f"{scheme}***"
+    _, mark, host = place.rpartition("@")
+    hide = lambda name, value: "=***" if _is_secret(name, value.removeprefix("=")) else value
+    rest = "".join(f"{sign}{name}{hide(name, value)}" for sign, name, value in _parameters(query + fragment))
+    return f"{scheme}{'***@' if mark else ''}{host}{path}{rest}"
+
+
+def _breaks_off(place: str) -> bool:
+    """Whether host and port are a name and the beginning of its password, in which / ? or # stands."""
+    port = place.rpartition(":")[2]
+    return ":" in place and "@" not in place and not (_PORT.fullmatch(port) or place.startswith(("[", "arn:")))
+
+
+def _parameters(query: str) -> list[tuple[str, str, str]]:
+    """The mark before each parameter, its name, and its value with =."""
+    return re.findall(r"([?#&;])([^?#&;=]*)((?:=[^#&;]*)?)", query)
 
 
 def _is_secret(name: str, value: str) -> bool:
-    return bool(value) and bool(_SECRET.search(name) or (name.lower() == "key" and _LONG_KEY.fullmatch(value)))
+    """Whether a parameter is secret, by the words of its name, which hyphens, underscores or capitals begin."""
+    name, value = unquote(name), unquote(value)
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not value or (_PLACES.intersection(words) and words[-1] == "token"):
+        return False
+    if _OF_STORES.match(name) or words == ["key", "pair", "id"]:
+        return True
+    if any(word in _SECRET or word.endswith(_ENDS) for word in words):
+        return True
+    if any(first in _KEYS and second == "key" for first, second in pairwise(words)):
+        return True
+    return len(words) == 1 and words[0] in _LONG and bool(_LONG[words[0]].fullmatch(value))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.urls import as_text, is_remote
+from ..core.urls import Url, as_text, is_remote
 from ..errors import ConfigError, DataError, TfpipelinesError
 from . import remote
 from .archives import within_archive
@@ -52,7 +52,7 @@ def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]
         DataError: if it is nothing of the kind.
     """
     for entry in _entries(inputs, request, expected):
-        if isinstance(entry, Path) or (isinstance(entry, str) and request.kind is not TEXTS):
+        if isinstance(entry, (Path, Url)) or (isinstance(entry, str) and request.kind is not TEXTS):
             yield from _at_path(as_text(entry), request)
         else:
             yield Found(value=entry)

@@ -5,6 +5,7 @@ import io
 import os
 import ssl
 import zipfile
+from typing import Annotated
 from urllib.error import URLError
 
 import pytest
@@ -90,7 +91,7 @@ def test_a_table_inside_of_an_archive(served):
     assert len(open_source(f"{served.url}/two.zip#inside=b.csv", FEATURES).read(Request(FEATURES)).frame) == 3
     with pytest.raises(DataError, match="leads out"):
         locate(f"{served.url}/two.zip#inside=../x")
-    with pytest.raises(ConfigError, match="#branch=x is not understood"):
+    with pytest.raises(ConfigError, match="behind # is not understood"):
         locate(f"{served.url}/two.zip#branch=x")
 
 
@@ -212,6 +213,40 @@ def test_a_password_is_sent_and_written_nowhere(served, told):
     assert "geheim" not in str(caught.value) and "anna" not in str(caught.value)
 
 
+def test_urls_that_differ_only_in_what_is_secret(served, told):
+    from types import SimpleNamespace
+
+    from tfpipelines.core.config.images import ImageData
+    from tfpipelines.core.config.section import Role
+    from tfpipelines.datasets.remote.pipelines import with_copies
+
+    served.tags, served.headers["/two.csv"] = False, {"Last-Modified": "Sun, 29 Nov 2026 00:00:00 GMT"}
+    served.files["/two.csv"] = ROWS
+    first = fetched(f"{served.url}/two.csv?token=a")
+    served.files["/two.csv"] = ROWS + b"3,x\n"
+    served.headers["/two.csv"] = {"Last-Modified": "Sat, 28 Nov 2026 00:00:00 GMT"}
+    second = fetched(f"{served.url}/two.csv?token=b")
+    assert second.sha256 != first.sha256 and served.asked[-1][0] == "/two.csv?token=b"
+    served.status["/two.csv"] = 503
+    with pytest.raises(DataError, match="the server cannot answer"):  # which of them its copy is, nobody knows
+        fetched(f"{served.url}/two.csv?token=a")
+
+    class Two(ImageData):
+        other: Annotated[str | None, Role.PATH] = None
+
+    data = Two(path=f"{served.url}/two.csv", other=f"{served.url}/two.csv#inside=x")
+    with pytest.raises(ConfigError, match="The URLs of data.path, data.other differ only in what is secret"):
+        with_copies(SimpleNamespace(data=data), told.append)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_to_do_about_a_refusal(served, status):
+    served.status["/a.csv"] = status
+    with pytest.raises(DataError) as caught:
+        fetched(f"{served.url}/a.csv#sha256={'0' * 64}")
+    assert "netrc" not in caught.value.remedy and "tfpipe check URL" in caught.value.remedy  # netrc: https alone
+
+
 def test_a_web_page_is_no_data(served):
     served.files["/set.csv"] = b"\n<!DOCTYPE html><html>log in</html>"
     with pytest.raises(DataError, match="is a web page"):
@@ -278,6 +313,10 @@ def test_inputs_of_predictions(served, photos):
     for given in (url, Path(url), url.replace("://", "://anna:geheim@")):  # a `Path` has one slash
         (found,) = raw_images([given])
         assert found.item == url and not found.error and found.source.path(0).read_bytes() == served.files["/a.png"]
+    (found,) = raw_images(["ftp://anna:geheim@x.org/a.png"])
+    assert found.item == "ftp://x.org/a.png" and "geheim" not in found.error
+    (found,) = raw_images([f"file://{photos}/zero/000.png"])
+    assert not found.error and len(found.source.path(0).read_bytes())
     (found,) = raw_images([f"{served.url}/no.png"])
     assert found.item == f"{served.url}/no.png" and "does not exist (404" in found.error
 

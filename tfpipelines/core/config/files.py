@@ -9,6 +9,7 @@ import yaml
 
 from ...errors import ArtifactError, ConfigError
 from ..run_files import read_text
+from ..urls import masked_word
 from ..words import brief, nearest, plain_lines, plain_text
 
 _LARGEST, _MOST_VALUES = 2**20, 50_000  # bytes of a pipeline file, and values in it
@@ -55,7 +56,7 @@ def find_pipeline(name: str) -> Path:
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         if not path.is_file():
             remedy = "Give the path of a YAML file, or a name that `tfpipe list` shows."
-            raise ConfigError(f"There is no pipeline file {name}.", remedy)
+            raise ConfigError(f"There is no pipeline file {masked_word(name)}.", remedy)
         return path
     names = pipeline_names()
     if name not in names:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
+from ..urls import masked_word
 from ..words import brief
 from .backbones import BUNDLED
 from .candidates import AutoNetwork
@@ -28,14 +29,16 @@ def parse_overrides(overrides: dict[str, Any] | list[str] | tuple[str, ...]) -> 
     for word in overrides:
         key, mark, text = word.partition("=")
         if not mark or not key or not all(key.split(".")):
-            raise ConfigError(f"{brief(word)} is not an override.", "Write KEY=VALUE, as in train.epochs=5.")
+            raise ConfigError(
+                f"{brief(masked_word(word))} is not an override.", "Write KEY=VALUE, as in train.epochs=5."
+            )
         changes[key] = _value(text, word)
     return changes
 
 
 def _value(text: str, word: str) -> Any:
     if text[:1] in ("[", "{"):
-        return parse_yaml(text, f"The override {word}")
+        return parse_yaml(text, f"The override {masked_word(word)}")
     return None if text in ("null", "~", "") else text
 
 

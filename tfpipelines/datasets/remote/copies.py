@@ -19,7 +19,7 @@ from pathlib import Path
 from ...core.files import TEMPORARY, file_hash, now, resource_error, write_json
 from ...core.machine import cache_folder
 from ...core.run_files import found_json
-from ...core.urls import Address
+from ...core.urls import Address, has_several
 from ...core.words import counted, instant, megabytes, plain_text
 from ...errors import ConfigError, DataError, ResourceError
 from .origin import Origin, Tell, UnreachableError, Version
@@ -118,7 +118,7 @@ def _current(store: "_Store", origin: Origin, tell: Tell) -> tuple["_Content | N
     try:
         version = origin.look(latest.mark if latest else "")
     except UnreachableError as error:
-        if latest is None:
+        if latest is None or has_several(store.address.url):  # the copy may be of the other one
             raise
         tell(f"{error.cause.rstrip('.')}; its copy of {instant(latest.fetched)} is used")
         return latest, latest.version

@@ -42,9 +42,8 @@ class Http(Origin):
 
     def look(self, known: str) -> Version:
         self.close()
-        kind, _, mark = known.partition(":")
-        ask = {"etag": {"If-None-Match": mark}, "modified": {"If-Modified-Since": mark.partition(";")[0]}}
-        response = self._open(ask.get(kind, {}))
+        kind, _, mark = known.partition(":")  # not If-Modified-Since: what is older may be another content, too
+        response = self._open({"If-None-Match": mark} if kind == "etag" else {})
         if response is None:
             return Version("", mark=known)
         self._response, headers = response, response.headers
@@ -103,7 +102,10 @@ class Http(Origin):
     def _refused(self, error: HTTPError) -> DataError:
         url, what = self.address.url, f"{error.code} {error.reason}".strip()
         if error.code in (401, 403, 407):
-            remedy = "Give a URL with what it asks for, or name and password of the host in ~/.netrc."
+            own = urlsplit(url).scheme == "https"
+            remedy = f"Give a URL with what it asks for{', or name and password in ~/.netrc' if own else ''}."
+            if self.address.sha256:  # such as that of a run, which does not keep them
+                remedy += " A run goes on once `tfpipe check URL` with such a URL has fetched the data again."
             return DataError(f"{url} is refused by the server ({what}).", remedy)
         if error.code in (404, 410):
             return DataError(f"{url} does not exist ({what}).", "Check the URL.")

@@ -1,7 +1,8 @@
 """Pipelines whose data are behind URLs."""
 
 from ...core.config import Pipeline, Role, fields_that
-from ...core.urls import is_remote
+from ...core.urls import Address, has_several, is_remote
+from ...core.words import listed
 from ...errors import ConfigError
 from .copies import pinned
 from .origin import Tell
@@ -23,5 +24,17 @@ def with_copies(pipeline: Pipeline, tell: Tell) -> Pipeline:
     if beside := [field for field in urls if field in _BESIDE]:
         cause = f"data.{beside[0]}={urls[beside[0]]}: files beside the data are not read from a URL."
         raise ConfigError(cause, "Put them into one folder or archive with the data, or give a local folder.")
+    _require_told_apart(urls)
     changes = {field: pinned(url, tell) for field, url in urls.items()}
     return pipeline.model_copy(update={"data": data.model_copy(update=changes)}) if changes else pipeline
+
+
+def _require_told_apart(urls: dict[str, str]) -> None:
+    """Raises ConfigError if two fields have URLs that differ only in what is secret, which a run does not keep."""
+    fields: dict[str, list[str]] = {}
+    for field, url in urls.items():
+        fields.setdefault(Address.of(url).url, []).append(f"data.{field}")
+    for url, same in fields.items():
+        if len(same) > 1 and has_several(url):
+            cause = f"The URLs of {listed(same)} differ only in what is secret, which a run does not keep: {url}."
+            raise ConfigError(cause, "Download them, and give the local files.")
