@@ -44,6 +44,11 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
             temporary.unlink(missing_ok=True)
 
 
+def cut_name(name: str, most: int) -> str:
+    """The end of the name of a file, which may have so many bytes."""
+    return name.encode()[-most:].decode(errors="ignore")
+
+
 def fsync_folder(folder: Path) -> None:
     """Makes sure that what has been renamed in a folder is so on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)

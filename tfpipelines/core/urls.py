@@ -30,7 +30,7 @@ _BEGIN = re.compile(r"(?<![A-Za-z0-9+.-])(?=[A-Za-z][A-Za-z0-9+.-]+://)")
 _ONE_SLASH = re.compile(r"^(https?|s3|gs|gcs|hf|memory|s?ftp|ftps|abfss?|az|hdfs):/(?=[^/])", re.I)
 _LOCAL = re.compile(r"^file:/(?=[^/])", re.I)
 _PORT = re.compile(r"\d*\W*")  # in a text, marks may follow
-_HASH = re.compile(r"[0-9a-f]{64}")
+_HASH, _REVISION = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 _known: dict[str, list[str]] = {}  # URL without its secrets -> with them, the latest two, the latest last
 
 
@@ -46,11 +46,13 @@ class Address:
         url: without secrets and fragment.
         sha256: of the content that is meant, in hexadecimal; "" for any.
         inside: a file or folder of what the URL leads to; "" for all of it.
+        revision: of a dataset of the Hugging Face Hub, 40 hexadecimal digits; "" for that which the URL names.
     """
 
     url: str
     sha256: str = ""
     inside: str = ""
+    revision: str = ""
 
     @classmethod
     def of(cls, url: str) -> Self:
@@ -69,13 +71,17 @@ class Address:
             raise ConfigError(f"{plain} is no URL: {error}.", "Check its host and port.") from None
         parts = dict(part.partition("=")[::2] for part in fragment.split("&") if part)
         sha256, inside = parts.pop("sha256", "").lower(), unquote(parts.pop("inside", ""))
-        if parts or (sha256 and not _HASH.fullmatch(sha256)):
+        revision = parts.pop("revision", "").lower() if plain[:5].lower() == "hf://" else ""
+        if parts or (sha256 and not _HASH.fullmatch(sha256)) or (revision and not _REVISION.fullmatch(revision)):
             cause = f"{plain}: what stands behind # is not understood."  # it may be secret, and is not shown
-            raise ConfigError(cause, "Behind # may stand sha256=HASH (64 digits) and inside=PATH, joined by &.")
-        return cls(plain, sha256, inside)
+            raise ConfigError(
+                cause,
+                "There may stand sha256=HASH (64 digits) and inside=PATH, joined by &, of hf:// also revision=HASH.",
+            )
+        return cls(plain, sha256, inside, revision)
 
     def __str__(self) -> str:
-        parts = [("sha256", self.sha256), ("inside", quote(self.inside))]
+        parts = [("sha256", self.sha256), ("revision", self.revision), ("inside", quote(self.inside))]
         fragment = "&".join(f"{name}={value}" for name, value in parts if value)
         return f"{self.url}#{fragment}" if fragment else self.url
 

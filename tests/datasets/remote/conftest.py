@@ -51,7 +51,8 @@ def _handler(served: Served) -> type[BaseHTTPRequestHandler]:
                 if self.headers.get("If-None-Match") == tag:
                     status = 304
                 elif self.headers.get("If-Range") == tag:
-                    status, begin = 206, int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+                    begin = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+                    status = 206 if begin < len(content) else 416
             self.send_response(status)
             body = content[begin:] if content is not None and status in (200, 206) else b""
             if status == 206:

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import os
+import shutil
+import signal
 import ssl
 import zipfile
 from typing import Annotated
@@ -147,11 +149,104 @@ def test_what_came_before_a_failure_stays(served, told):
     assert fetched(f"{served.url}/set.npz").path.read_bytes() == content and not leftovers()
 
 
+@pytest.mark.parametrize("ends", ["in hashing", "too long"])
+def test_what_is_there_to_the_last_byte(served, monkeypatch, ends):
+    content = os.urandom(300_000)
+    served.files["/set.npz"] = content
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "_hash", lambda path: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            fetched(f"{served.url}/set.npz")
+    assert leftovers() == ["content", "mark.json"]
+    if ends == "too long":
+        with open(next(cache_folder().glob("fetched/*/part/content")), "ab") as file:
+            file.write(b"x")
+    assert fetched(f"{served.url}/set.npz").path.read_bytes() == content and not leftovers()
+    assert [headers.get("Range") for _, headers in served.asked] == [None, None]
+
+
+def test_a_server_that_has_no_such_range(served):
+    served.files["/a.csv"] = bytes(100)
+    origin = http.Http(Address.of(f"{served.url}/a.csv"))
+    version = origin.look("")
+    response, begin = origin._from(100, version)  # answered by 416
+    assert begin == 0 and response.read() == bytes(100) and len(served.asked) == 3
+
+
+def test_the_same_content_again_stays_where_it_is(served):
+    served.tags, served.files["/a.csv"] = False, ROWS
+    first = fetched(f"{served.url}/a.csv")
+    facts = first.path.stat()
+    again = fetched(f"{served.url}/a.csv")
+    assert again.path == first.path and len(served.asked) == 2
+    assert (again.path.stat().st_ino, again.path.stat().st_mtime_ns) == (facts.st_ino, facts.st_mtime_ns)
+    again.path.write_bytes(b"x")
+    assert fetched(f"{served.url}/a.csv").path.read_bytes() == ROWS
+
+
+def test_a_part_that_another_process_fetches_stays(served):
+    import fcntl
+
+    served.files["/a.csv"] = ROWS
+    folder = fetched(f"{served.url}/a.csv").path.parents[1]
+    (folder / "part").mkdir()
+    with open(folder / ".lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fetched(f"{served.url}/a.csv")
+        assert (folder / "part").is_dir()
+    fetched(f"{served.url}/a.csv")
+    assert not (folder / "part").exists()
+
+
+def test_another_content_is_not_fetched_to_see_that_it_is_another(served, told):
+    served.files["/a.csv"] = ROWS
+    first = fetched(f"{served.url}/a.csv", told)
+    for _ in range(2):
+        with pytest.raises(DataError, match="has changed"):
+            fetched(f"{served.url}/a.csv#sha256={'0' * 64}", told)
+    served.files["/a.csv"] = ROWS * 2
+    fetched(f"{served.url}/a.csv", told)
+    served.files["/a.csv"] = ROWS  # back again
+    assert fetched(f"{served.url}/a.csv", told).path == first.path and len(told) == 2
+
+
+def test_a_touched_copy_is_hashed_once(served, monkeypatch):
+    served.files["/a.csv"] = ROWS
+    copy = fetched(f"{served.url}/a.csv")
+    hashed, before = [], copies._hash
+    monkeypatch.setattr(copies, "_hash", lambda path: hashed.append(path) or before(path))
+    for _ in range(2):
+        os.utime(copy.path, (9e9, 9e9))
+        assert fetched(str(copy.address)) == fetched(str(copy.address)) == copy
+    assert len(hashed) == 2
+
+
+@pytest.mark.parametrize("name", ["数据" * 60 + ".csv", "日" * 75 + ".csv", "a" * 250 + ".csv"])
+def test_long_names(served, name):
+    from urllib.parse import quote
+
+    served.files[f"/{quote(name)}"] = ROWS
+    path = fetched(f"{served.url}/{quote(name)}").path
+    assert path.read_bytes() == ROWS and name.endswith(path.name) and path.suffix == ".csv"
+
+
+def test_a_body_without_an_end(served, monkeypatch):
+    monkeypatch.setattr(http, "_LOOK", 1000)
+    served.headers["/a.csv"], served.files["/a.csv"] = {"Content-Length": "unknown"}, bytes(2_000_000)
+    assert fetched(f"{served.url}/a.csv").bytes == 2_000_000
+    served.files["/a.csv"] = bytes(2_000_001)
+    usage = shutil.disk_usage
+    monkeypatch.setattr(http.shutil, "disk_usage", lambda path: usage(path)._replace(free=10_000_000))
+    with pytest.raises(ResourceError, match="does not say how large it is"):
+        fetched(f"{served.url}/a.csv")
+    assert not leftovers()
+
+
 def test_a_server_that_cannot_go_on(served):
     served.tags, served.files["/a.csv"], served.cut["/a.csv"] = False, bytes(1000), [10]
     with pytest.raises(DataError, match="broke off") as caught:
         fetched(f"{served.url}/a.csv")
-    assert "fetched anew" in caught.value.remedy and leftovers() == ["mark.json"]
+    assert "fetched anew" in caught.value.remedy and not leftovers()
     assert fetched(f"{served.url}/a.csv").bytes == 1000 and "Range" not in served.asked[-1][1]
     first = len(served.asked)
     fetched(f"{served.url}/a.csv")  # nothing tells whether it has changed
@@ -259,6 +354,12 @@ def test_names_of_files(served):
     served.headers["/get"] = {"Content-Disposition": 'attachment; filename="../../.a b.csv"'}
     path = fetched(f"{served.url}/get").path
     assert path.suffix == ".csv" and "/.." not in str(path) and not path.name.startswith(".")
+
+
+def test_a_name_that_is_written_in_two_ways(served):
+    served.files["/get"] = ROWS
+    served.headers["/get"] = {"Content-Disposition": 'attachment; filename*="a"; filename*0="b"'}
+    assert fetched(f"{served.url}/get").path.name == "get"
 
 
 def test_compressed_without_being_asked(served):

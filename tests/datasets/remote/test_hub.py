@@ -57,7 +57,7 @@ def hub(monkeypatch):
         return Loaded()
 
     api, datasets = ModuleType("huggingface_hub"), ModuleType("datasets")
-    api.HfApi, datasets.load_dataset = HfApi, load_dataset
+    api.HfApi, datasets.load_dataset, datasets.__version__ = HfApi, load_dataset, "4.1.0"
     monkeypatch.setitem(sys.modules, "huggingface_hub", api)
     monkeypatch.setitem(sys.modules, "datasets", datasets)
     return found
@@ -68,7 +68,8 @@ def test_a_dataset_is_fetched_once_and_pinned_by_its_revision(hub):
     copy = local_copy("hf://datasets/anna/reviews", told.append)
     assert hub.asked == [("info", "anna/reviews", None), ("load", "anna/reviews", None, COMMIT)]
     assert f"Fetching hf://datasets/anna/reviews (revision {COMMIT}), 2 files, of 0.70 MB, once" in told[0]
-    assert str(copy.address) == f"hf://datasets/anna/reviews@{COMMIT}"
+    assert str(copy.address) == f"hf://datasets/anna/reviews#revision={COMMIT}"
+    assert copy.name == "hf://datasets/anna/reviews"
     assert local_copy("hf://datasets/anna/reviews", told.append) == copy and len(hub.asked) == 3
     table = open_source("hf://datasets/anna/reviews", TEXTS).read(Request(TEXTS))
     assert table.frame["label"].tolist() == ["pos", "neg", "pos", "neg"] * 2
@@ -80,11 +81,36 @@ def test_a_dataset_is_fetched_once_and_pinned_by_its_revision(hub):
 
 
 def test_a_revision_that_is_there_asks_nobody(hub):
-    url = pinned("hf://datasets/anna/reviews/small", print)
-    assert url == f"hf://datasets/anna/reviews@{COMMIT}/small"
+    url = pinned("hf://datasets/anna/reviews@main/small#inside=train", print)
+    assert url == f"hf://datasets/anna/reviews@main/small#revision={COMMIT}&inside=train"
+    asked = [*hub.asked]
+    hub.error = RuntimeError("offline")
     first = local_copy(url, print)
-    asked = len(hub.asked)
-    assert local_copy(url, print) == first and len(hub.asked) == asked
+    assert local_copy(url, print) == first and hub.asked == asked and first.path.name == "train"
+    hub.error, hub.sha = None, COMMIT[::-1]
+    assert local_copy("hf://datasets/anna/reviews@main/small", print).told == f"revision {COMMIT[::-1]}"
+    assert local_copy(url, print) == first  # the run keeps to its own
+    with pytest.raises(ConfigError, match="behind # is not understood"):
+        Address.of("hf://datasets/anna/reviews#revision=main")
+
+
+def test_a_dataset_that_is_saved_again_is_not_left_half(hub, monkeypatch):
+    from tfpipelines.datasets.remote import copies
+
+    def stopped(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "_hash", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            local_copy("hf://datasets/anna/reviews", print)
+    assert len(list(local_copy("hf://datasets/anna/reviews", print).path.iterdir())) == 3
+
+
+def test_early_versions_of_the_package(hub, monkeypatch):
+    monkeypatch.setattr(sys.modules["datasets"], "__version__", "3.6.0")
+    with pytest.raises(ConfigError, match="datasets 3.6.0 is too old"):
+        local_copy("hf://datasets/anna/reviews", print)
 
 
 @pytest.mark.parametrize("url", ["hf://anna/reviews", "hf://datasets/reviews", "hf://datasets/a/b/c/d.csv", "hf://"])

@@ -12,11 +12,11 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from ...core.files import TEMPORARY, file_hash, now, resource_error, write_json
+from ...core.files import cut_name, file_hash, now, resource_error, write_json
 from ...core.machine import cache_folder
 from ...core.run_files import found_json
 from ...core.urls import Address, has_several
@@ -25,7 +25,8 @@ from ...errors import ConfigError, DataError, ResourceError
 from .origin import Origin, Tell, UnreachableError, Version
 
 _UNFIT = re.compile(r"[^\w.+-]+")
-_LONGEST_NAME = 80
+_LONGEST_NAME = 80  # bytes
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Copy:
 
     @property
     def name(self) -> str:
-        """What it is called among others: the URL, without a hash."""
-        return str(replace(self.address, sha256=""))
+        """What it is called among others: the URL, without hash and revision."""
+        return str(replace(self.address, sha256="", revision=""))
 
     def address_of(self, path: Path) -> Address:
         """The address of a file or folder in the copy, or in the archive that it is."""
@@ -114,7 +115,8 @@ def local_copy(url: str, tell: Tell) -> Copy:
 
 def _current(store: "_Store", origin: Origin, tell: Tell) -> tuple["_Content | None", Version]:
     """The content that is there and still what the URL leads to, None if there is none; and what the URL leads to."""
-    latest = None if store.address.sha256 else store.latest()
+    contents = store.contents()
+    latest = contents[-1] if contents and not store.address.sha256 else None
     try:
         version = origin.look(latest.mark if latest else "")
     except UnreachableError as error:
@@ -122,10 +124,10 @@ def _current(store: "_Store", origin: Origin, tell: Tell) -> tuple["_Content | N
             raise
         tell(f"{error.cause.rstrip('.')}; its copy of {instant(latest.fetched)} is used")
         return latest, latest.version
-    if latest is None or not version.mark or version.mark != latest.mark:
-        return None, version
-    shutil.rmtree(store.folder / "part", ignore_errors=True)  # of a version that has gone again
-    return latest, version
+    found = next((one for one in reversed(contents) if version.mark and version.mark == one.mark), None)
+    if found is not None:
+        store.drop_part()  # of a version that has gone again
+    return found, version
 
 
 def pinned(url: str, tell: Tell) -> str:
@@ -138,7 +140,7 @@ class _Store:
 
     def __init__(self, address: Address):
         self.address = address
-        name = _UNFIT.sub("_", address.url.partition("?")[0].rstrip("/").rpartition("/")[2])[-_LONGEST_NAME:]
+        name = cut_name(_UNFIT.sub("_", address.url.partition("?")[0].rstrip("/").rpartition("/")[2]), _LONGEST_NAME)
         key = hashlib.sha256(address.url.encode()).hexdigest()[:16]
         self.folder = cache_folder() / "fetched" / f"{name.lstrip('.') or 'data'}-{key}"
 
@@ -150,9 +152,6 @@ class _Store:
             if isinstance(entry, dict) and entry.keys() == {field.name for field in fields(_Content)}:
                 found.append(_Content(**entry))
         return [content for content in found if self._is_whole(content)]
-
-    def latest(self) -> _Content | None:
-        return next(reversed(self.contents()), None)
 
     def lasting(self, sha256: str, mark: str) -> _Content | None:
         """The content of a hash, or else of a mark, if it is there."""
@@ -196,51 +195,72 @@ class _Store:
                     break
             yield waits
 
+    def drop_part(self) -> None:
+        """Removes what is not whole, unless another process fetches it just now."""
+        part = self.folder / "part"
+        if not part.exists():
+            return
+        with suppress(OSError), open(self.folder / ".lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(part, ignore_errors=True)
+
     def fetch(self, origin: Origin, version: Version, tell: Tell) -> _Content:
         """Fetches a content, and lists it once it is whole."""
         size = "of unknown size" if version.bytes is None else f"of {megabytes(version.bytes)}"
         files = f"{counted(version.files, 'file')}, " if version.files > 1 else ""
         told = f" ({version.told})" if version.told else ""
-        part, made = self.folder / "part", self.folder / f"{TEMPORARY}whole"
+        part = self.folder / "part"
         begun = version.mark and found_json(part / "mark.json").get("mark") == version.mark
         there = f", of which {megabytes(_facts(part)[0])} are there" if begun else ""
         tell(f"Fetching {self.address.url}{told}, {files}{size}{there}, once, into {self.folder}")
         try:
             self._require_room(version, part)
-            shutil.rmtree(made, ignore_errors=True)
-            made.mkdir()
             part.mkdir(exist_ok=True)
-            target = made / version.name
-            origin.fetch(version, part, target, tell)
-            content = _content(target, version)
-            home = self._path(content).parent
-            if home.exists():  # the same again, or one of which files have gone
-                shutil.rmtree(home)
-            os.replace(made, home)
-            others = [asdict(one) for one in self.contents() if one.sha256 != content.sha256]
+            fetched = origin.fetch(version, part, tell)
+            content = self._kept(fetched, _content(fetched, version))
+            same = (content.sha256, content.told)  # two revisions may have the same content
+            others = [asdict(one) for one in self.contents() if (one.sha256, one.told) != same]
             write_json(self.folder / "facts.json", {"url": self.address.url, "contents": [*others, asdict(content)]})
             shutil.rmtree(part, ignore_errors=True)
-        except OSError as error:
-            if not version.mark:  # nothing could go on from it
+        except BaseException as error:
+            if not origin.goes_on(version):
                 shutil.rmtree(part, ignore_errors=True)
-            raise resource_error(error, self.folder) from error
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise resource_error(error, self.folder) from error
+            raise
+        return content
+
+    def _kept(self, fetched: Path, content: _Content) -> _Content:
+        """Moves a whole content to its place; the same one that is there stays, since runs may be reading it."""
+        path = self._path(content)
+        if self._is_whole(content):
+            return replace(content, changed=_facts(path)[2])
+        if path.parent.exists():  # files of it have gone, or have been changed
+            shutil.rmtree(path.parent)
+        path.parent.mkdir()
+        os.replace(fetched, path)
         return content
 
     def _path(self, content: _Content) -> Path:
         return self.folder / content.sha256[:16] / content.name
 
     def _is_whole(self, content: _Content) -> bool:
-        """Whether a content is there as it was fetched; a file that has been touched is hashed again."""
+        """Whether a content is there as it was fetched; a file that has been touched is hashed again, once."""
         path = self._path(content)
         try:
             facts = _facts(path)
+            if facts == (content.bytes, content.files, content.changed):
+                return True
+            if facts[:2] != (content.bytes, content.files) or _hash(path) != content.sha256:
+                return False
         except OSError:
             return False
-        if facts == (content.bytes, content.files, content.changed):
-            return True
-        return facts[:2] == (content.bytes, content.files) and _hash(path) == content.sha256
+        with suppress(OSError):  # of a cache that may only be read
+            for file in _files(path):
+                own = file.stat()
+                if own.st_mtime_ns > content.changed or own.st_mtime_ns == facts[2]:
+                    os.utime(file, ns=(own.st_atime_ns, content.changed))
+        return True
 
     def _require_room(self, version: Version, part: Path) -> None:
         there = _facts(part)[0] if part.is_dir() else 0
@@ -255,7 +275,8 @@ def _content(path: Path, version: Version) -> _Content:
     if not path.is_dir():
         with open(path, "rb+") as file:
             os.fsync(file.fileno())
-    return _Content(_hash(path), path.name, size, files, changed, version.mark, version.told, now())
+    name = cut_name(version.name, _LONGEST)
+    return _Content(_hash(path), name, size, files, changed, version.mark, version.told, now())
 
 
 def _inside(path: Path, address: Address) -> Path:

@@ -3,8 +3,8 @@
 import base64
 import http.client
 import netrc
-import os
 import re
+import shutil
 import ssl
 import time
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from ...core.files import write_json
 from ...core.run_files import found_json
 from ...core.urls import masked, with_secrets
 from ...core.words import megabytes
-from ...errors import DataError
+from ...errors import DataError, ResourceError
 from ..compressed import ending_of
 from .origin import Origin, Tell, UnreachableError, Version
 
@@ -28,7 +28,7 @@ SLOW = 60.0  # seconds in which at least so many kB must come
 TELLS = 10.0  # seconds between lines on how far it is
 ATTEMPTS = 3  # of a connection that breaks off, where the server can go on
 _CHUNK = 2**20
-_LONGEST_NAME = 120
+_LOOK, _SPARE = 2**24, 2**27  # bytes after which room is looked for, and that are left
 _CODINGS = {"gzip": ".gz", "x-gzip": ".gz", "bzip2": ".bz2", "xz": ".xz"}
 _PAGES = (b"<!doctype html", b"<html")
 _SAFE = "%/:=&?~+!$,;'@()*[]"
@@ -55,13 +55,19 @@ class Http(Origin):
             raise DataError(cause, "Download it by a browser, and give the local file.")
         return Version(name, size, 1, _mark(headers, size))
 
-    def fetch(self, version: Version, part: Path, target: Path, tell: Tell) -> None:
+    def goes_on(self, version: Version) -> bool:
+        return bool(version.mark) and not version.mark.startswith("etag:W/") and version.bytes is not None
+
+    def fetch(self, version: Version, part: Path, tell: Tell) -> Path:
         file, facts = part / "content", part / "mark.json"
         if not version.mark or found_json(facts).get("mark") != version.mark:
             file.unlink(missing_ok=True)
         write_json(facts, {"mark": version.mark})
+        reason = ""
         for _ in range(ATTEMPTS):
             before = self._whence(version, file)
+            if before and before == version.bytes:  # of a process that was killed before it had moved it
+                break
             response, begin = self._from(before, version)
             reason = self._receive(response, file, begin, version, tell)
             if not reason or self._whence(version, file) <= before:
@@ -76,14 +82,14 @@ class Http(Origin):
                 f"{self.address.url} is a web page (HTML) and no {version.name}: perhaps one to log in or to preview."
             )
             raise DataError(cause, "Give the URL of the file itself, as its download link has it.")
-        os.replace(file, target)
+        return file
 
     def close(self) -> None:
         if self._response is not None:
             self._response.close()
 
     def _open(self, headers: Mapping[str, str]) -> Any:
-        """The answer to a request; None if there is nothing newer."""
+        """The answer to a request; None if there is nothing newer, or nothing in the range that is asked for."""
         url, authorization = _without_user(with_secrets(self.address.url))
         asked = {"User-Agent": "tfpipelines", "Accept-Encoding": "identity", **headers}
         asked |= {"Authorization": authorization} if authorization else {}
@@ -91,7 +97,7 @@ class Http(Origin):
             return _opener().open(request.Request(quote(url, safe=_SAFE), headers=asked), timeout=PATIENCE)
         except HTTPError as error:
             with error:
-                if error.code == 304:
+                if error.code == 304 or (error.code == 416 and "Range" in headers):
                     return None
                 raise self._refused(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -126,8 +132,8 @@ class Http(Origin):
 
     def _whence(self, version: Version, file: Path) -> int:
         """Bytes that are there and that the server can go on from."""
-        strong = version.mark and not version.mark.startswith("etag:W/") and version.bytes is not None
-        return file.stat().st_size if strong and file.is_file() else 0
+        there = file.stat().st_size if self.goes_on(version) and file.is_file() else 0
+        return there if there <= (version.bytes or 0) else 0
 
     def _from(self, begin: int, version: Version) -> tuple[Any, int]:
         """An answer that goes on from a byte, or, where the server cannot, begins anew; and which."""
@@ -137,7 +143,8 @@ class Http(Origin):
                 response.close()
             kind, _, mark = version.mark.partition(":")
             mark = mark if kind == "etag" else mark.partition(";")[0]
-            response = self._open({"Range": f"bytes={begin}-", "If-Range": mark} if begin else {})
+            response = self._open({"Range": f"bytes={begin}-", "If-Range": mark}) if begin else None
+            response = response or self._open({})
         goes_on, last = response.status == 206, (version.bytes or 0) - 1
         if goes_on and response.headers.get("Content-Range", "") != f"bytes {begin}-{last}/{version.bytes}":
             response.close()
@@ -151,7 +158,7 @@ class Http(Origin):
 
     def _receive(self, response: Any, file: Path, begin: int, version: Version, tell: Tell) -> str:
         """Writes what comes behind the first `begin` bytes; why that ended too early, or ""."""
-        done, since, before, spoken = begin, time.monotonic(), begin, time.monotonic()
+        done, since, before, spoken, room_at = begin, time.monotonic(), begin, time.monotonic(), _LOOK
         with closing(response), open(file, "r+b" if begin else "wb") as target:
             target.seek(begin)
             target.truncate()
@@ -164,6 +171,9 @@ class Http(Origin):
                 done += len(piece)
                 if not piece:
                     break
+                if version.bytes is None and done > room_at:
+                    room_at = done + _LOOK
+                    self._require_spare(file, done)
                 now = time.monotonic()
                 if now - since > SLOW:
                     if done - before < 1000 * SLOW:
@@ -173,6 +183,12 @@ class Http(Origin):
                     spoken = now
                     tell(f"{megabytes(done)}{f' of {megabytes(version.bytes)}' if version.bytes else ''} are there")
         return "the connection ended too early" if done < (version.bytes or 0) else ""
+
+    def _require_spare(self, file: Path, done: int) -> None:
+        """Raises ResourceError if a body of unknown length is about to fill the disk."""
+        if shutil.disk_usage(file.parent).free < _SPARE:
+            cause = f"{self.address.url} does not say how large it is: after {megabytes(done)} the disk is nearly full."
+            raise ResourceError(cause, "Name a folder with more room in the environment variable TFPIPE_CACHE.")
 
     def _broken(self, reason: str, version: Version, file: Path) -> None:
         there = file.stat().st_size if file.is_file() else 0
@@ -249,8 +265,12 @@ def _length(response: Any) -> int | None:
 def _name(url: str, response: Any) -> str:
     """What a file is to be called: by its URL, by what the server says, or by where a redirect has led to."""
     path = lambda url: unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
-    given = [path(url), response.headers.get_filename() or "", path(response.url)]
-    names = [_HIDDEN.sub("_", name)[-_LONGEST_NAME:].lstrip(".") for name in given]
+    try:
+        told = response.headers.get_filename() or ""
+    except (TypeError, ValueError, LookupError):  # of a header that mixes the ways of writing a name
+        told = ""
+    given = [path(url), told, path(response.url)]
+    names = [_HIDDEN.sub("_", name).lstrip(".") for name in given]
     return next((name for name in names if Path(name).suffix), names[0] or "data")
 
 

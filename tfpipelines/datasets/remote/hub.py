@@ -2,9 +2,10 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from ...core.urls import Address, masked
 from ...errors import ConfigError, DataError, ResourceError
@@ -13,6 +14,7 @@ from .origin import Origin, Tell, UnreachableError, Version
 
 _FORM = re.compile(r"datasets/([\w.-]+/[\w.-]+?)(?:@([^/@]+))?(?:/([^/]+))?/?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_LEAST = 4  # version of datasets
 _GONE = ("RepositoryNotFoundError", "RevisionNotFoundError", "DatasetNotFoundError", "DataFilesNotFoundError")
 
 
@@ -33,31 +35,33 @@ class Hub(Origin):
 
     @property
     def lasting(self) -> str:
-        revision = self.revision or ""
+        revision = self.address.revision or self.revision or ""
         return revision if _COMMIT.fullmatch(revision) else ""
 
     def look(self, known: str) -> Version:
         hub = self._package("huggingface_hub")
         try:
-            facts = hub.HfApi().dataset_info(self.name, revision=self.revision, files_metadata=True, timeout=PATIENCE)
+            revision = self.address.revision or self.revision
+            facts = hub.HfApi().dataset_info(self.name, revision=revision, files_metadata=True, timeout=PATIENCE)
         except Exception as error:  # of huggingface_hub or of its client
             raise self._failed(error) from error
         sizes = [one.size for one in facts.siblings or ()]
         known_size = sum(sizes) if sizes and None not in sizes else None
         return Version(self.name.rpartition("/")[2], known_size, max(1, len(sizes)), facts.sha, f"revision {facts.sha}")
 
-    def fetch(self, version: Version, part: Path, target: Path, tell: Tell) -> None:
-        datasets = self._package("datasets")
+    def fetch(self, version: Version, part: Path, tell: Tell) -> Path:
+        datasets, target = self._package("datasets"), part / "saved"
+        shutil.rmtree(target, ignore_errors=True)
         try:
             found = datasets.load_dataset(self.name, self.config, revision=version.mark, cache_dir=str(part / "hub"))
             found.save_to_disk(str(target))
         except Exception as error:
             shutil.rmtree(target, ignore_errors=True)
             raise self._failed(error) from error
+        return target
 
     def pinned(self, version: Version, sha256: str) -> Address:
-        config = f"/{self.config}" if self.config else ""
-        return Address(f"hf://datasets/{self.name}@{quote(version.mark, safe='')}{config}", "", self.address.inside)
+        return replace(self.address, sha256="", revision=version.mark)
 
     def _package(self, name: str) -> Any:
         try:
@@ -66,6 +70,9 @@ class Hub(Origin):
         except ImportError as error:
             cause = f"{self.address.url}: reading datasets of the Hugging Face Hub needs the package datasets."
             raise ConfigError(cause, "Install it: pip install 'tfpipelines[hf]'.") from error
+        if int(datasets.__version__.partition(".")[0]) < _LEAST:
+            cause = f"{self.address.url}: datasets {datasets.__version__} is too old; it may run code of a dataset."
+            raise ConfigError(cause, "Install a later one: pip install 'tfpipelines[hf]'.")
         return {"datasets": datasets, "huggingface_hub": huggingface_hub}[name]
 
     def _failed(self, error: Exception) -> Exception:

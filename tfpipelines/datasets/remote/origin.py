@@ -61,17 +61,24 @@ class Origin(ABC):
             DataError: if there is nothing, or it is refused.
         """
 
+    def goes_on(self, version: Version) -> bool:
+        """Whether a later `fetch` can go on with what one that broke off has left."""
+        return bool(version.mark)
+
     @abstractmethod
-    def fetch(self, version: Version, part: Path, target: Path, tell: Tell) -> None:
+    def fetch(self, version: Version, part: Path, tell: Tell) -> Path:
         """Fetches what `look` has found.
 
         Args:
-            part: a folder for what is not whole yet; it may hold what an earlier call has left, and goes with success.
-            target: file or folder to be made.
+            part: a folder for it; it may hold what an earlier call has left, even all of it.
+
+        Returns:
+            The file or folder in `part`, whole.
 
         Raises:
             DataError: if it ends too early; what may be continued stays in `part`.
-            OSError: if `target` or `part` cannot be written.
+            ResourceError: if there is no room.
+            OSError: if `part` cannot be written.
         """
 
     def pinned(self, version: Version, sha256: str) -> Address:

@@ -1,5 +1,6 @@
 """Files and folders of object stores, s3:// and gs://, and of memory, read by fsspec."""
 
+import errno
 import hashlib
 import logging
 import os
@@ -22,6 +23,7 @@ _CHUNK = 2**22
 _AWS = {"connect_timeout": PATIENCE, "read_timeout": PATIENCE, "retries": {"max_attempts": 3}}
 _GOOGLE = {"requests_timeout": PATIENCE}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _AWS}, "gs": _GOOGLE, "gcs": _GOOGLE}
+_NO_FILE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 _MARKS = ("ETag", "etag", "md5Hash", "generation", "LastModified", "updated", "mtime", "modified", "created")
 _LOGIN = {
     "s3": "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, to an account that may read it.",
@@ -67,7 +69,7 @@ class Store(Origin):
         size, name = sum(one.bytes for one in self._objects.values()), PurePosixPath(self._place).name or "data"
         return Version(name, size, len(lines), mark if all(one.mark for one in self._objects.values()) else "")
 
-    def fetch(self, version: Version, part: Path, target: Path, tell: Tell) -> None:
+    def fetch(self, version: Version, part: Path, tell: Tell) -> Path:
         files, facts = part / "files", part / "mark.json"
         if not version.mark or found_json(facts).get("mark") != version.mark:
             shutil.rmtree(files, ignore_errors=True)
@@ -79,7 +81,7 @@ class Store(Origin):
                 job.result()
         finally:
             pool.shutdown(cancel_futures=True)
-        os.replace(files / "one" if "" in self._objects else files, target)
+        return files / "one" if "" in self._objects else files
 
     def _opened(self, options: dict[str, Any]) -> Any:
         """The file system.
@@ -120,7 +122,7 @@ class Store(Origin):
             if target.is_file() and target.stat().st_size == one.bytes:
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
-            begun = target.with_name(f"{TEMPORARY}{target.name}")
+            begun = target.with_name(f"{TEMPORARY}{hashlib.sha256(target.name.encode()).hexdigest()[:16]}")
             with open(begun, "ab") as file:
                 done = file.tell()
                 if done > one.bytes:
@@ -130,7 +132,9 @@ class Store(Origin):
             if not reason and there == one.bytes:
                 os.replace(begun, target)
                 return
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        except OSError as error:
+            if error.errno not in _NO_FILE:
+                raise
             cause = f"{self.address.url} holds {one.name!r}, which cannot be a file here: {error.strerror}."
             raise DataError(cause, "Name a part of it, or copy it with other names.") from error
         what = f"{megabytes(there)} of {megabytes(one.bytes)}: {reason or 'it ended too early'}"
