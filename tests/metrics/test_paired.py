@@ -52,7 +52,7 @@ def test_intervals_of_differences_of_shares_hold(rows, apart):
         draws = generator.random(rows)
         first = draws < 0.5
         second = first ^ (draws < apart[0]) ^ (draws > 1 - apart[1])
-        low, high = difference_of_shares(first, second)
+        low, high = difference_of_shares(first, second)["interval"]
         held += low <= apart[1] - apart[0] <= high
         widths.append(high - low)
     assert held >= 0.93 * 200 and min(widths) > 0
@@ -60,8 +60,21 @@ def test_intervals_of_differences_of_shares_hold(rows, apart):
 
 def test_where_both_are_right_in_the_same_rows_the_ends_are_exact():
     right = np.array([True] * 30 + [False] * 10)
-    low, high = difference_of_shares(right, right)
-    assert (-low, high) == pytest.approx([1 - 0.025 ** (1 / 40)] * 2, rel=0.05)
+    found = difference_of_shares(right, right)
+    low, high = found["interval"]
+    assert (-low, high) == pytest.approx([1 - 0.025 ** (1 / 40)] * 2, rel=0.05) and found["p"] == 1.0
+
+
+@pytest.mark.parametrize("alone", [(1, 9), (0, 5), (0, 6), (0, 7), (0, 8), (2, 10), (2, 11), (3, 20)])
+def test_p_of_a_difference_of_shares_says_what_its_interval_says(alone):
+    first, second = np.ones(100, bool), np.ones(100, bool)
+    first[: alone[1]] = False
+    second[alone[1] : sum(alone)] = False
+    found = difference_of_shares(first, second)
+    assert (found["p"] < 0.05) == (found["interval"][0] > 0)
+    turned = difference_of_shares(second, first)
+    assert turned["p"] == pytest.approx(found["p"], abs=0.01) and turned["interval"][1] < turned["interval"][0] * -1
+    assert found["p"] >= 0.9 * mcnemar(first, second)["p"]  # no less careful than the exact test
 
 
 @pytest.mark.slow

@@ -107,7 +107,7 @@ def compared(
     own, others = (float(rows.mean()) for rows in right)
     told = {"difference": others - own}
     if resamples and len(labels) >= _FEWEST_RESAMPLED:
-        told["low"], told["high"] = difference_of_shares(right[0], right[1], seed)
+        told["low"], told["high"] = difference_of_shares(right[0], right[1], seed)["interval"]
     about = list(baseline.notes)
     if others > own:
         sure = ""

@@ -63,7 +63,7 @@ def resampled(
     return draws, count
 
 
-def difference_of_shares(first: np.ndarray, second: np.ndarray, seed: int = 0) -> list[float]:
+def difference_of_shares(first: np.ndarray, second: np.ndarray, seed: int = 0) -> dict[str, Any]:
     """95% interval of a difference of shares of the same rows, such as two accuracies; of no width for no rows alone.
 
     That of the mean of numbers between -1 and 1 by Gaffke (2005; Learned-Miller & Thomas 2020): weights of the rows are
@@ -75,15 +75,18 @@ def difference_of_shares(first: np.ndarray, second: np.ndarray, seed: int = 0) -
         seed: of the weights.
 
     Returns:
-        [low, high] of the share in `second` less that in `first`.
+        `interval`: [low, high] of the share in `second` less that in `first`;
+        `p`, two-sided, which is what the interval says at every level: below 0.05 where the interval does not hold 0;
+            at least 2 / (draws + 1).
     """
     alone = [int((~first & second).sum()), int((first & ~second).sum())]
     shapes = np.array([*alone, len(first) - sum(alone), 1], np.float64)
     weights = np.random.default_rng([seed, 6]).gamma(shapes, size=(_DRAWN_WEIGHTS, len(shapes)))
     weights /= weights.sum(axis=1, keepdims=True)
     apart = weights[:, 0] - weights[:, 1]
-    low, high = np.percentile(apart - weights[:, 3], 2.5), np.percentile(apart + weights[:, 3], 97.5)
-    return [float(low), float(high)]
+    lows, highs = apart - weights[:, 3], apart + weights[:, 3]
+    interval = [float(np.percentile(lows, 2.5)), float(np.percentile(highs, 97.5))]
+    return {"interval": interval, "p": _two_sided(min((lows <= 0).sum(), (highs >= 0).sum()), _DRAWN_WEIGHTS)}
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
@@ -99,8 +102,13 @@ def difference(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
     """
     differences = (second - first)[~np.isnan(second - first)]
     low, high = (float(end) for end in np.percentile(differences, [2.5, 97.5]))
-    tail = 1 + min((differences <= 0).sum(), (differences >= 0).sum())
-    return {"interval": [low, high] if low < high else None, "p": float(min(1.0, 2 * tail / (len(differences) + 1)))}
+    p = _two_sided(min((differences <= 0).sum(), (differences >= 0).sum()), len(differences))
+    return {"interval": [low, high] if low < high else None, "p": p}
+
+
+def _two_sided(beyond: int, draws: int) -> float:
+    """p of so many draws on the other side of 0."""
+    return float(min(1.0, 2 * (1 + beyond) / (draws + 1)))
 
 
 def holm(values: list[float]) -> list[float]:

@@ -102,6 +102,7 @@ def test_better_is_told_from_worse(pair, all_resamples):
         "value": metrics[0]["test"]["accuracy"],
         "interval": metrics[0]["intervals"]["accuracy"],
     }
+    assert "accuracy by the method of Gaffke (2005)" in result["about"][0]
     assert result == tfpipelines.compare(pair)  # seeded
     assert "p_corrected" not in test["mcnemar"]
 
@@ -265,7 +266,7 @@ def test_fail_if_worse(pair, all_resamples):
         tfpipelines.compare(pair, fail_if_worse="accuracy")
     figures = [read_json(folder / "metrics.json")["test"]["accuracy"] for folder in pair]
     (line,) = caught.value.details
-    assert all(f"{value:.6g}" in line for value in figures) and "calls that significant (p = 0.001)" in line
+    assert all(f"{value:.6g}" in line for value in figures) and "calls that significant (p = 0.0001)" in line
     assert caught.value.result["tests"] and caught.value.result["worse"] == [line]
     assert (
         tfpipelines.compare(pair, fail_if_worse="accuracy", tolerance=figures[0] - figures[1])["worse"] == []

@@ -35,7 +35,7 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
         `rows`: test rows, None for generators, which have none; `resamples`.
         `tests`: for each other run `run` (its index in `runs`), `mcnemar` (McNemar 1947) and `figures`: {metric:
             `first`, `second`, `difference` (second - first), `interval` (95%; None where the resamples do not differ),
-            `p`} by a paired bootstrap (Efron & Tibshirani 1993), but for the interval of accuracy
+            `p`} by a paired bootstrap (Efron & Tibshirani 1993), those of accuracy by Gaffke
             (`difference_of_shares`); with more than two runs also `p_corrected` (Holm 1979).
         `worse`: with `fail_if_worse`, sentences on runs that are worse.
         `about`: what to know of all this, sentences.
@@ -65,9 +65,9 @@ def compare(runs: Sequence[str | Path], *, fail_if_worse: str | None = None, tol
     if records[0].kind is Kind.GENERATOR:
         about += _about_generators(records, len(rows[0].frame))
     else:
-        tests, resamples = _tests([run.answers for run in rows])
+        tests, resamples, shares = _tests([run.answers for run in rows])
         result |= {"rows": len(rows[0].frame), "tests": tests, "resamples": resamples}
-        about += _about_tests(records, len(rows[0].frame), resamples)
+        about += _about_tests(records, len(rows[0].frame), resamples, shares)
     worse = None if fail_if_worse is None or direction is None else _worse(result, fail_if_worse, direction, tolerance)
     result |= {"about": about} if worse is None else {"worse": worse, "about": about}
     if worse:
@@ -143,8 +143,11 @@ def _figure(record: RunRecord, split: str, name: str) -> dict[str, Any] | None:
     return figure
 
 
-def _tests(answers: list) -> tuple[list[dict[str, Any]], int]:
-    """The tests of every run but the first against that, and the number of resamples."""
+def _tests(answers: list) -> tuple[list[dict[str, Any]], int, bool]:
+    """The tests of every run but the first against that, the number of resamples, and whether accuracies are tested as
+    shares.
+    """
+    shares = False
     first, everything = answers[0], np.arange(len(answers[0].right))
     figures = [run.figures(everything) for run in answers]
     draws, resamples = resampled([run.figures for run in answers], first.strata, RESAMPLES)
@@ -158,14 +161,14 @@ def _tests(answers: list) -> tuple[list[dict[str, Any]], int]:
                 continue  # a width of intervals that is the same in all rows: there is no chance in it
             chance = difference(draws[0][name], draws[number][name])
             if name == "accuracy" and first.known.all() and np.isclose(first.right.mean(), one):
-                chance["interval"] = difference_of_shares(first.right, run.right)
+                chance, shares = difference_of_shares(first.right, run.right), True
             differences[name] = {"first": one, "second": two, "difference": two - one, **chance}
         tests.append({"run": number, "mcnemar": both, "figures": differences})
     if len(tests) > 1:
         for name in figures[0]:
             _correct([test["figures"][name] for test in tests if name in test["figures"]])
         _correct([test["mcnemar"] for test in tests if test["mcnemar"]])
-    return tests, resamples
+    return tests, resamples, shares
 
 
 def _correct(entries: list[dict[str, Any]]) -> None:
@@ -173,11 +176,12 @@ def _correct(entries: list[dict[str, Any]]) -> None:
         entry["p_corrected"] = value
 
 
-def _about_tests(records: list[RunRecord], rows: int, resamples: int) -> list[str]:
+def _about_tests(records: list[RunRecord], rows: int, resamples: int, shares: bool) -> list[str]:
+    accuracy = "; those of accuracy by the method of Gaffke (2005) for means of bounded numbers" if shares else ""
     mcnemar = "" if records[0].kind is Kind.REGRESSOR else "; right or wrong by McNemar's exact test (1947)"
     about = [
         f"paired tests on the same {rows:,} test rows: 95% intervals and p of differences from {resamples:,} resamples "
-        f"of rows, the same for both runs (Efron & Tibshirani 1993){mcnemar}",
+        f"of rows, the same for both runs (Efron & Tibshirani 1993){accuracy}{mcnemar}",
         "they compare these trained models, not their pipelines: another seed may change the metrics as much",
     ]
     if len(records) > 2:
