@@ -72,6 +72,45 @@ def test_a_folder_of_the_cache(tmp_path):
         read(tmp_path)
 
 
+def test_results_that_the_package_keeps_beside_the_data_are_no_split(tmp_path):
+    write = lambda name, table: _write(tmp_path / name, table)
+    write("reviews-train.arrow", pa.table({"text": ["good", "bad"], "label": ["a", "b"]}))
+    (tmp_path / "dataset_info.json").write_text("{}")
+    write("cache-1a2b3c4d5e6f7081.arrow", pa.table({"text": ["x", "y", "z"], "label": ["a", "b", "a"]}))
+    write("cache-1a2b3c4d5e6f7081_00000_of_00002.arrow", pa.table({"indices": [1, 0]}))
+    assert len(open_source(str(tmp_path), TEXTS).read(Request.to_predict(TEXTS, {})).frame) == 2
+    (tmp_path / "reviews-train.arrow").unlink()
+    assert not Arrow.reads(tmp_path)
+
+
+NAMED = {"text": {"_type": "ClassLabel", "names": ["a", "b"]}}
+
+
+@pytest.mark.parametrize(
+    "written", ["null", "[]", '{"info": null}', '{"info": []}', "{", {"info": {"features": NAMED}}]
+)
+def test_facts_in_a_file_that_are_odd(tmp_path, written):
+    table = pa.table({"text": ["good", "bad"], "label": ["x", "y"]})
+    told = written if isinstance(written, str) else json.dumps(written)
+    _write(tmp_path / "a.arrow", table.replace_schema_metadata({b"huggingface": told.encode()}))
+    assert read(tmp_path / "a.arrow", TEXTS).frame["text"].tolist() == ["good", "bad"]
+
+
+@pytest.mark.parametrize("split", ["..", ".", "", "a/../..", 3])
+def test_splits_that_lead_out(tmp_path, split):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "dataset_dict.json").write_text(json.dumps({"splits": [split]}))
+    (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": "other.arrow"}]}))
+    _write(tmp_path / "other.arrow", pa.table({"text": ["good"], "label": ["x"]}))
+    with pytest.raises(DataError, match="names no splits"):
+        read(tmp_path / "in", TEXTS)
+
+
+def _write(file, table):
+    with pa.OSFile(str(file), "wb") as out, pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+
+
 def test_feather_files(tmp_path):
     import pyarrow.feather
 

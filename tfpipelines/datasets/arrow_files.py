@@ -95,10 +95,12 @@ def _cells(column: Any, images: bool) -> Any:
 def _features(metadata: Mapping[bytes, bytes] | None, file: Path) -> dict[str, Any]:
     """What `datasets` knows of the columns, by the file itself or the one beside it; {} where it has not written it."""
     try:
-        info = json.loads((metadata or {}).get(b"huggingface", b"{}")).get("info", {})
-    except (ValueError, AttributeError):
-        info = {}
-    features = info.get("features") or found_json(file.parent / INFO).get("features")
+        written: Any = json.loads((metadata or {}).get(b"huggingface", b"{}"))
+    except (ValueError, RecursionError):
+        written = {}
+    info = written.get("info") if isinstance(written, dict) else None
+    own = info.get("features") if isinstance(info, dict) else None
+    features = own or found_json(file.parent / INFO).get("features")
     return features if isinstance(features, dict) else {}
 
 
@@ -115,9 +117,11 @@ def _classes(feature: Any) -> list[str] | None:
 
 
 def _named(value: Any, names: list[str]) -> Any:
-    """Numbers of classes as their names; -1, which stands for none, as None."""
+    """Numbers of classes as their names; -1, which stands for none, as None; what is a name already as it is."""
     if isinstance(value, (list, tuple, np.ndarray)):
         return [name for one in value if (name := _named(one, names)) is not None]
-    if value is None or value != value or value < 0:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, (int, float, np.number)) or value != value or value < 0:
         return None
     return names[int(value)] if value < len(names) else str(int(value))

@@ -510,6 +510,7 @@ def test_unknown_schemes(tmp_path):
         locate("ftp://x.org/a.csv")
     (tmp_path / "a b.csv").write_bytes(ROWS)
     assert locate(f"file://{tmp_path}/a%20b.csv") == tmp_path / "a b.csv"
+    assert open_source(f"file://{tmp_path}/a%20b.csv", FEATURES).through is None  # it is in no archive
 
 
 def test_another_process_is_waited_for(served, told):

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...core import plugins
 from ...core.config.files import packaged, sample_names
-from ...core.urls import is_remote
+from ...core.urls import as_text, is_remote
 from ...core.words import counted, is_url, nearest
 from ...errors import ConfigError, DataError
 from .. import remote
@@ -77,7 +77,7 @@ def open_source(path: str, kind: Kind, key: str = "data.path", tell: remote.Tell
     for member in able:
         if member.reads(located):
             source = member(located, named)
-            given = Path(path).expanduser() if copy is None else copy.path
+            given = Path(as_text(path)).expanduser() if copy is None else copy.path
             source.through = None if path.startswith("sample:") or given == located else given
             source.copied = "" if copy is None else remote.told(copy)
             return source

@@ -24,6 +24,7 @@ from .table import Table
 
 _DICT, _STATE = "dataset_dict.json", "state.json"
 _CACHED = re.compile(r".+-([\w.]+?)(?:-\d{5}-of-\d{5})?\.arrow")
+_RESULT = re.compile(r"cache-[0-9a-f]+(?:_\d{5}_of_\d{5})?\.arrow")
 _SPLITS = ("split", "subset", "set", "partition")  # of which the first that is free names the splits
 
 
@@ -37,7 +38,7 @@ class Arrow(Table):
     @classmethod
     def reads(cls, path: Path) -> bool:
         if path.is_dir():
-            return (path / _DICT).is_file() or ((path / INFO).is_file() and any(path.glob("*.arrow")))
+            return (path / _DICT).is_file() or ((path / INFO).is_file() and any(_data_files(path)))
         return path.suffix.lower() in cls.endings and path.is_file()
 
     def read(self, request: Request) -> SampleTable:
@@ -87,14 +88,14 @@ def _files(path: Path) -> dict[str, list[Path]]:
         return {"": [path]}
     if (path / _DICT).is_file():
         splits = found_json(path / _DICT).get("splits")
-        if not (isinstance(splits, list) and splits and all(isinstance(split, str) for split in splits)):
+        if not (isinstance(splits, list) and splits and all(map(_is_name, splits))):
             raise DataError(f"{path / _DICT} names no splits.", AGAIN)
-        return {split: _of_one(path / Path(split).name) for split in splits}
+        return {split: _of_one(path / split) for split in splits}
     if (path / _STATE).is_file():
         split = found_json(path / _STATE).get("_split")
         return {split if isinstance(split, str) else "": _of_one(path)}
     found: dict[str, list[Path]] = {}
-    for file in sorted(path.glob("*.arrow")):
+    for file in _data_files(path):
         if match := _CACHED.fullmatch(file.name):
             found.setdefault(match[1], []).append(file)
     if not found:
@@ -102,6 +103,16 @@ def _files(path: Path) -> dict[str, list[Path]]:
     for files in found.values():
         _require_all(files, path)
     return found
+
+
+def _is_name(split: Any) -> bool:
+    """Whether it is a name of a split, which is that of its folder, too."""
+    return isinstance(split, str) and split not in ("", "..", ".") and "/" not in split and "\0" not in split
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """The Arrow files of a folder, without those in which `datasets` keeps the results of its functions."""
+    return sorted(file for file in folder.glob("*.arrow") if not _RESULT.fullmatch(file.name))
 
 
 def _of_one(folder: Path) -> list[Path]:
