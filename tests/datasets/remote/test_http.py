@@ -1,5 +1,6 @@
 """Files on servers are copied once, go on where they broke off, and come whole or not at all."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -14,7 +15,7 @@ import pytest
 
 from tfpipelines.core.machine import cache_folder
 from tfpipelines.core.urls import Address, with_secrets
-from tfpipelines.datasets.remote import copies, http, local_copy, pinned
+from tfpipelines.datasets.remote import copies, http, local_copy, origin, pinned
 from tfpipelines.datasets.source import locate, open_source
 from tfpipelines.datasets.source.requests import FEATURES, Request
 from tfpipelines.errors import ConfigError, DataError, ResourceError
@@ -167,9 +168,9 @@ def test_what_is_there_to_the_last_byte(served, monkeypatch, ends):
 
 def test_a_server_that_has_no_such_range(served):
     served.files["/a.csv"] = bytes(100)
-    origin = http.Http(Address.of(f"{served.url}/a.csv"))
-    version = origin.look("")
-    response, begin = origin._from(100, version)  # answered by 416
+    server = http.Http(Address.of(f"{served.url}/a.csv"))
+    version = server.look("")
+    response, begin = server._from(100, version)  # answered by 416
     assert begin == 0 and response.read() == bytes(100) and len(served.asked) == 3
 
 
@@ -433,13 +434,47 @@ def test_silence_ends(served, monkeypatch):
 
 def test_a_trickle_ends(served, monkeypatch):
     served.files["/set.csv"] = bytes(1000)
-    monkeypatch.setattr(http, "SLOW", -1.0)
     monkeypatch.setattr(http, "_CHUNK", 10)
     clock = iter(range(10_000))
-    monkeypatch.setattr(http.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(http, "SLOW", 1.0)
+    monkeypatch.setattr(origin.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(origin, "SLOW", 1.0)
     with pytest.raises(DataError, match="less than 1 kB a second"):
         fetched(f"{served.url}/set.csv")
+
+
+def test_headers_that_drip_end(monkeypatch):
+    import socket
+    import threading
+    import time
+
+    monkeypatch.setattr(http, "SLOW", 0.3)
+
+    def drips():
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(9999)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            with contextlib.suppress(OSError):
+                for _ in range(50):
+                    connection.sendall(b"a")
+                    time.sleep(0.05)
+                connection.sendall(b"\r\nContent-Length: 2\r\n\r\nok")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drips)
+        thread.start()
+        with pytest.raises(DataError, match="cannot be reached: nothing came"):
+            fetched(f"http://127.0.0.1:{server.getsockname()[1]}/set.csv")
+        thread.join()
+
+
+def test_how_far_it_is(monkeypatch):
+    clock = iter([0.0, 5.0, 11.0, 12.0, 61.0, 130.0])
+    monkeypatch.setattr(origin.time, "monotonic", lambda: next(clock))
+    pace = origin.Pace(4_000_000, 0, (told := []).append)
+    assert [pace.too_slow(there) for there in (1_000_000, 2_000_000, 3_000_000)] == ["", "", ""]
+    assert told == ["2.00 MB of 4.00 MB are there"]
+    assert pace.too_slow(3_000_001) == "" and "less than 1 kB" in pace.too_slow(3_000_002)
 
 
 def test_certificates():

@@ -104,6 +104,71 @@ def test_what_was_fetched_stays(memory, monkeypatch):
     assert not part.exists()
 
 
+def test_ctrl_c_waits_for_no_whole_file(memory, monkeypatch):
+    import os
+    import signal
+    import threading
+
+    memory.pipe({f"/bucket/p/{number}": bytes(100) for number in range(3)})
+    opened, begun, pieces = type(memory).open, threading.Event(), []
+
+    class Slow(Breaks):
+        def read(self, count):
+            begun.set()
+            pieces.append(count)
+            stopped.wait(5)
+            return super().read(count)
+
+    stopped = threading.Event()
+    monkeypatch.setattr(stores, "_CHUNK", 10)
+    monkeypatch.setattr(type(memory), "open", lambda self, name, mode: Slow(opened(self, name, mode), 100))
+
+    def stops():
+        begun.wait(5)
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Timer(0.2, stopped.set).start()
+
+    thread = threading.Thread(target=stops)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        fetched("memory://bucket/p")
+    thread.join()
+    assert len(pieces) <= 3  # of 10 of each file
+    monkeypatch.setattr(type(memory), "open", opened)
+    assert fetched("memory://bucket/p").bytes == 300
+
+
+def test_a_store_that_trickles(memory, monkeypatch):
+    import time
+
+    from tfpipelines.datasets.remote import origin
+
+    memory.pipe("/bucket/set.csv", bytes(1000))
+    opened = type(memory).open
+
+    class Slow(Breaks):
+        def read(self, count):
+            time.sleep(0.3)
+            return super().read(count)
+
+    monkeypatch.setattr(stores, "_CHUNK", 10)
+    monkeypatch.setattr(origin, "SLOW", 0.4)
+    monkeypatch.setattr(stores, "_LOOK", 0.15)
+    monkeypatch.setattr(origin, "TELLS", 0.1)
+    monkeypatch.setattr(type(memory), "open", lambda self, name, mode: Slow(opened(self, name, mode), 1000))
+    with pytest.raises(DataError, match="broke off: less than 1 kB a second"):
+        fetched("memory://bucket/set.csv", told := [])
+    assert "of 0.00 MB are there" in told[-1]
+
+
+def test_names_that_are_too_long(memory):
+    memory.pipe("/bucket/p/" + "n" * 250 + ".c", b"1")
+    assert next(fetched("memory://bucket/p").path.iterdir()).read_bytes() == b"1"
+    memory.pipe("/bucket/q/" + "n" * 300 + ".c", b"1")
+    with pytest.raises(DataError, match="cannot be a file here: File name too long"):
+        fetched("memory://bucket/q")
+
+
 def test_what_is_not_there_or_refused(memory, monkeypatch):
     with pytest.raises(DataError, match="memory://bucket/no.csv does not exist"):
         fetched("memory://bucket/no.csv")

@@ -5,8 +5,9 @@ import http.client
 import netrc
 import re
 import shutil
+import socket
 import ssl
-import time
+import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -21,11 +22,8 @@ from ...core.urls import masked, with_secrets
 from ...core.words import megabytes
 from ...errors import DataError, ResourceError
 from ..compressed import ending_of
-from .origin import Origin, Tell, UnreachableError, Version
+from .origin import PATIENCE, SLOW, Origin, Pace, Tell, UnreachableError, Version
 
-PATIENCE = 30.0  # seconds without an answer, or without a byte
-SLOW = 60.0  # seconds in which at least so many kB must come
-TELLS = 10.0  # seconds between lines on how far it is
 ATTEMPTS = 3  # of a connection that breaks off, where the server can go on
 _CHUNK = 2**20
 _LOOK, _SPARE = 2**24, 2**27  # bytes after which room is looked for, and that are left
@@ -47,8 +45,7 @@ class Http(Origin):
         if response is None:
             return Version("", mark=known)
         self._response, headers = response, response.headers
-        length = headers.get("Content-Length", "")
-        size, name = int(length) if length.isdecimal() else None, _name(self.address.url, response)
+        size, name = _length(response), _name(self.address.url, response)
         coding = headers.get("Content-Encoding", "identity").lower()
         if coding != "identity" and not ending_of(name).endswith(_CODINGS.get(coding, "\0")):
             cause = f"{self.address.url}: the server sends it compressed ({coding}), which nobody has asked for."
@@ -158,7 +155,7 @@ class Http(Origin):
 
     def _receive(self, response: Any, file: Path, begin: int, version: Version, tell: Tell) -> str:
         """Writes what comes behind the first `begin` bytes; why that ended too early, or ""."""
-        done, since, before, spoken, room_at = begin, time.monotonic(), begin, time.monotonic(), _LOOK
+        done, room_at, pace = begin, _LOOK, Pace(version.bytes, begin, tell)
         with closing(response), open(file, "r+b" if begin else "wb") as target:
             target.seek(begin)
             target.truncate()
@@ -174,14 +171,8 @@ class Http(Origin):
                 if version.bytes is None and done > room_at:
                     room_at = done + _LOOK
                     self._require_spare(file, done)
-                now = time.monotonic()
-                if now - since > SLOW:
-                    if done - before < 1000 * SLOW:
-                        return f"less than 1 kB a second came for {SLOW:.0f} s"
-                    since, before = now, done
-                if now - spoken > TELLS:
-                    spoken = now
-                    tell(f"{megabytes(done)}{f' of {megabytes(version.bytes)}' if version.bytes else ''} are there")
+                if reason := pace.too_slow(done):
+                    return reason
         return "the connection ended too early" if done < (version.bytes or 0) else ""
 
     def _require_spare(self, file: Path, done: int) -> None:
@@ -198,6 +189,48 @@ class Http(Origin):
             raise DataError(cause, "Try again: what was fetched stays in the cache, and it goes on from there.")
         file.unlink(missing_ok=True)
         raise DataError(cause, "Try again: the server does not say how to go on, so it is fetched anew.")
+
+
+class _Patient(http.client.HTTPConnection):
+    """A connection whose answer must have begun after a while, however slowly it drips."""
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        late = threading.Event()
+        timer = threading.Timer(SLOW, self._end, [self.sock, late])
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()
+        except Exception:
+            if late.is_set():
+                raise TimeoutError from None
+            raise
+        finally:
+            timer.cancel()
+        if late.is_set():  # what has come may be less than all headers
+            response.close()
+            raise TimeoutError
+        return response
+
+    @staticmethod
+    def _end(connected: socket.socket, late: threading.Event) -> None:
+        late.set()
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+
+class _PatientByTls(_Patient, http.client.HTTPSConnection):
+    """The same by TLS."""
+
+
+class _Plain(request.HTTPHandler):
+    def http_open(self, req: request.Request) -> Any:
+        return self.do_open(_Patient, req)
+
+
+class _Tls(request.HTTPSHandler):
+    def https_open(self, req: request.Request) -> Any:
+        return self.do_open(_PatientByTls, req, context=ssl.create_default_context())
 
 
 class _Redirects(request.HTTPRedirectHandler):
@@ -226,8 +259,8 @@ def _opener() -> request.OpenerDirector:
     opener = request.OpenerDirector()
     for handler in (
         request.ProxyHandler(),
-        request.HTTPHandler(),
-        request.HTTPSHandler(context=ssl.create_default_context()),
+        _Plain(),
+        _Tls(),
         request.HTTPDefaultErrorHandler(),
         request.HTTPErrorProcessor(),
         _Redirects(),

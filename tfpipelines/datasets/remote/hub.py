@@ -9,8 +9,7 @@ from urllib.parse import unquote
 
 from ...core.urls import Address, masked
 from ...errors import ConfigError, DataError, ResourceError
-from .http import PATIENCE
-from .origin import Origin, Tell, UnreachableError, Version
+from .origin import PATIENCE, Origin, Tell, UnreachableError, Version
 
 _FORM = re.compile(r"datasets/([\w.-]+/[\w.-]+?)(?:@([^/@]+))?(?:/([^/]+))?/?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -1,14 +1,19 @@
 """What every place that data are fetched from can do."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.urls import Address
+from ...core.words import megabytes
 from ...errors import DataError
 
 Tell = Callable[[str], None]
+PATIENCE = 30.0  # seconds without an answer, or without a byte
+SLOW = 60.0  # seconds in which at least so many kB must come, and in which an answer must have begun
+TELLS = 10.0  # seconds between lines on how far it is
 
 
 class UnreachableError(DataError):
@@ -32,6 +37,32 @@ class Version:
     files: int = 1
     mark: str = ""
     told: str = ""
+
+
+class Pace:
+    """How fast something comes; says now and then how far it is.
+
+    Args:
+        bytes: of all; None where that is not known.
+        there: of them.
+    """
+
+    def __init__(self, bytes: int | None, there: int, tell: Tell):
+        self.bytes, self.tell = bytes, tell
+        self._before, self._since = float(there), time.monotonic()
+        self._spoken = self._since
+
+    def too_slow(self, there: int, files: int = 0) -> str:
+        """What is wrong with the pace, now that so many bytes and files are there, or ""; a file counts as 10 kB."""
+        done, now = there + 10_000 * files, time.monotonic()
+        if now - self._since > SLOW:
+            if done - self._before < 1000 * SLOW:
+                return f"less than 1 kB a second came for {SLOW:.0f} s"
+            self._since, self._before = now, done
+        if now - self._spoken > TELLS:
+            self._spoken = now
+            self.tell(f"{megabytes(there)}{f' of {megabytes(self.bytes)}' if self.bytes else ''} are there")
+        return ""
 
 
 class Origin(ABC):

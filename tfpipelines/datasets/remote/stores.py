@@ -5,7 +5,8 @@ import hashlib
 import logging
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,11 +16,11 @@ from ...core.run_files import found_json
 from ...core.urls import Address, masked
 from ...core.words import megabytes
 from ...errors import ConfigError, DataError, ResourceError
-from .http import PATIENCE
-from .origin import Origin, Tell, UnreachableError, Version
+from .origin import PATIENCE, Origin, Pace, Tell, UnreachableError, Version
 
 _AT_ONCE = 8  # files
 _CHUNK = 2**22
+_LOOK = 0.5  # seconds between looks at how far it is
 _AWS = {"connect_timeout": PATIENCE, "read_timeout": PATIENCE, "retries": {"max_attempts": 3}}
 _GOOGLE = {"requests_timeout": PATIENCE}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": _AWS}, "gs": _GOOGLE, "gcs": _GOOGLE}
@@ -47,6 +48,7 @@ class Store(Origin):
         super().__init__(address)
         self._store: Any = None
         self._place = ""
+        self._stopped, self._bytes = threading.Event(), dict[str, int]()  # what is there, by names
         self._objects: dict[str, _Object] = {}  # path below the folder, "" of a file itself -> what is there
 
     def look(self, known: str) -> Version:
@@ -75,11 +77,18 @@ class Store(Origin):
             shutil.rmtree(files, ignore_errors=True)
         write_json(facts, {"mark": version.mark})
         files.mkdir(exist_ok=True)
-        pool = ThreadPoolExecutor(_AT_ONCE)
+        pool, pace = ThreadPoolExecutor(_AT_ONCE), Pace(version.bytes, 0, tell)
+        self._stopped, self._bytes = threading.Event(), {one.name: 0 for one in self._objects.values()}
         try:
-            for job in [pool.submit(self._one, one, files / (inner or "one")) for inner, one in self._objects.items()]:
+            jobs = [pool.submit(self._one, one, files / (inner or "one")) for inner, one in self._objects.items()]
+            for number, job in enumerate(jobs):
+                while not wait([job], _LOOK).done:
+                    if reason := pace.too_slow(sum(self._bytes.values()), number):
+                        remedy = "Try again: what was fetched stays in the cache, and it goes on from there."
+                        raise DataError(f"{self.address.url} broke off: {reason}.", remedy)
                 job.result()
         finally:
+            self._stopped.set()
             pool.shutdown(cancel_futures=True)
         return files / "one" if "" in self._objects else files
 
@@ -120,6 +129,7 @@ class Store(Origin):
         """Fetches a file, unless it is there whole; of one that is there in part the rest."""
         try:
             if target.is_file() and target.stat().st_size == one.bytes:
+                self._bytes[one.name] = one.bytes
                 return
             target.parent.mkdir(parents=True, exist_ok=True)
             begun = target.with_name(f"{TEMPORARY}{hashlib.sha256(target.name.encode()).hexdigest()[:16]}")
@@ -150,6 +160,9 @@ class Store(Origin):
         with source:
             source.seek(done)
             while done < one.bytes:
+                self._bytes[one.name] = done
+                if self._stopped.is_set():
+                    return "it was stopped"
                 try:
                     piece = source.read(min(_CHUNK, one.bytes - done))
                 except Exception as error:
@@ -158,6 +171,7 @@ class Store(Origin):
                     break
                 file.write(piece)
                 done += len(piece)
+        self._bytes[one.name] = done
         return ""
 
     def _failed(self, error: Exception) -> Exception:
