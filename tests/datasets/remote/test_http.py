@@ -181,6 +181,11 @@ def test_the_same_content_again_stays_where_it_is(served):
     again = fetched(f"{served.url}/a.csv")
     assert again.path == first.path and len(served.asked) == 2
     assert (again.path.stat().st_ino, again.path.stat().st_mtime_ns) == (facts.st_ino, facts.st_mtime_ns)
+    for _ in range(2):
+        for headers in ({}, {"Content-Disposition": "attachment; filename=c.csv"}):
+            served.headers["/a.csv"] = headers
+            assert fetched(f"{served.url}/a.csv").path == first.path
+            assert first.path.stat().st_mtime_ns == facts.st_mtime_ns
     again.path.write_bytes(b"x")
     assert fetched(f"{served.url}/a.csv").path.read_bytes() == ROWS
 

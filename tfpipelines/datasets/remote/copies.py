@@ -233,8 +233,8 @@ class _Store:
     def _kept(self, fetched: Path, content: _Content) -> _Content:
         """Moves a whole content to its place; the same one that is there stays, since runs may be reading it."""
         path = self._path(content)
-        if self._is_whole(content):
-            return replace(content, changed=_facts(path)[2])
+        if there := next((one for one in self.contents() if one.sha256 == content.sha256), None):
+            return replace(content, name=there.name, changed=there.changed)
         if path.parent.exists():  # files of it have gone, or have been changed
             shutil.rmtree(path.parent)
         path.parent.mkdir()
