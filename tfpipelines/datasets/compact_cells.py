@@ -206,6 +206,8 @@ def forget_words() -> None:
 def _words_of(cells: CompactCells) -> np.ndarray:
     """The words of a column, those of the last one from memory."""
     asked = (cells._content, cells._given, cells._lengths)
-    if not (_last and all(one is other for one, other in zip(_last[0][0], asked))):
-        _last[:] = [(asked, cells.words())]
-    return _last[0][1]
+    for of, words in _last[:1]:  # another thread may ask for another column meanwhile
+        if all(one is other for one, other in zip(of, asked)):
+            return words
+    _last[:] = [(asked, words := cells.words())]
+    return words
