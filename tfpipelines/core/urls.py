@@ -114,13 +114,8 @@ def without_secrets(url: str) -> str:
     scheme, place, path, query, fragment = (part or "" for part in parts.groups())
     if _breaks_off(place):
         return _masked(url) if "@" in url else url
-    kept, told = "", ""
-    for mark, name, value in _parameters(query):
-        if not _is_secret(name, value.removeprefix("=")):
-            kept += f"{mark}{name}{value}"
-    for mark, name, value in _parameters(fragment):
-        told += f"{mark}{name}{'=***' if _is_secret(name, value.removeprefix('=')) else value}"
-    kept = f"?{kept[1:]}" if kept else ""
+    kept = "".join(f"{sign}{name}{value}" for sign, name, value in _parameters(query) if not _is_secret(name, value))
+    kept, told = f"?{kept[1:]}" if kept else "", _starred(fragment)
     clean = f"{scheme}{place.rpartition('@')[2]}{path}{kept}"
     head = f"{scheme}{place}{path}{query}"
     if clean != head:
@@ -167,9 +162,7 @@ def _masked(url: str) -> str:
         _, mark, rest = url.rpartition("@")
         return f"{scheme}***{mark}{_masked(f'xx://{rest}')[5:]}" if mark else f"{scheme}***"
     _, mark, host = place.rpartition("@")
-    hide = lambda name, value: "=***" if _is_secret(name, value.removeprefix("=")) else value
-    rest = "".join(f"{sign}{name}{hide(name, value)}" for sign, name, value in _parameters(query + fragment))
-    return f"{scheme}{'***@' if mark else ''}{host}{path}{rest}"
+    return f"{scheme}{'***@' if mark else ''}{host}{path}{_starred(query + fragment)}"
 
 
 def _breaks_off(place: str) -> bool:
@@ -183,9 +176,19 @@ def _parameters(query: str) -> list[tuple[str, str, str]]:
     return re.findall(r"([?#&;])([^?#&;=]*)((?:=[^#&;]*)?)", query)
 
 
+def _starred(query: str) -> str:
+    """A query or fragment with stars for the values that are secret."""
+    hide = lambda name, value: "=***" if _is_secret(name, value) else value
+    return "".join(f"{sign}{name}{hide(name, value)}" for sign, name, value in _parameters(query))
+
+
 def _is_secret(name: str, value: str) -> bool:
-    """Whether a parameter is secret, by the words of its name, which hyphens, underscores or capitals begin."""
-    name, value = unquote(name), unquote(value)
+    """Whether a parameter is secret, by the words of its name, which hyphens, underscores or capitals begin.
+
+    Args:
+        value: with its =, if it has one.
+    """
+    name, value = unquote(name), unquote(value.removeprefix("="))
     words = [word.lower() for word in _WORDS.findall(name)]
     if not value or (_PLACES.intersection(words) and words[-1] == "token"):
         return False
