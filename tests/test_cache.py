@@ -36,7 +36,7 @@ def test_everything_is_listed_and_what_is_old_removed(filled, tfpipe):
         ("unpacked", f"{TEMPORARY}x", 2_000, True),
     }
     result = tfpipe("cache", "--prune")  # what is older than 30 days, and what was left for a day
-    assert result.code == 0 and "2 entries, 0.08 MB, removed from" in result.out and "left by a killed" in result.out
+    assert result.code == 0 and "2 entries, 82.0 kB, removed from" in result.out and "left by a killed" in result.out
     assert {entry.name for entry in cache.list_cache()} == {"b", "c.zip-1"}
     assert {entry.name for entry in cache.prune_cache(5)} == {"c.zip-1"}
     assert tfpipe("cache", "--prune", "--older-than", "0").code == 0 and not cache.list_cache()
@@ -45,5 +45,5 @@ def test_everything_is_listed_and_what_is_old_removed(filled, tfpipe):
 
 def test_an_empty_cache_and_wrong_words(tfpipe):
     result = tfpipe("cache")
-    assert result.code == 0 and "0 entries, 0.00 MB, in" in result.out
+    assert result.code == 0 and "0 entries, 0 bytes, in" in result.out
     assert tfpipe("cache", "--older-than", "3").code == 2 and tfpipe("cache", "--prune", "--older-than", "-1").code == 2

@@ -54,7 +54,7 @@ def test_a_run_keeps_to_the_content_that_it_began_with(served):
         secret = url.replace("://", "://anna:geheim@")
         command = f"tfpipe run tabular data.path={secret}?x=1"
         tfpipelines.run("tabular", FIELDS | {"data.path": secret}, name="one", observer=stops, command=command)
-    assert f"Fetching {url}, of 0.00 MB, once, into" in stops.notes[0]
+    assert f"Fetching {url}, of {len(rows(80))} bytes, once, into" in stops.notes[0]
     path = load("runs/one/pipeline.yaml", schemas=SCHEMAS).pipeline.data.path
     assert path.startswith(f"{url}#sha256=")
     facts = json.loads((cache_folder().parent / "runs/one/data.json").read_text())

@@ -26,7 +26,7 @@ def test_figures():
     assert [signed(0.25), signed(-0.25), signed(None)] == ["+0.2500", "-0.2500", ""]
     assert [figure(0.25), figure(1234.5), figure(1e-5), figure(None)] == ["0.2500", "1,234", "1.000e-05", ""]
     assert extremes((0.1, 0.2)) == "0.1000 to 0.2000" and extremes([-0.1, 0.2], signed) == "-0.1000 to +0.2000"
-    assert megabytes(2_345_678) == "2.35 MB"
+    assert megabytes(2_345_678) == "2.35 MB" and megabytes(1_250) == "1.2 kB" and megabytes(12) == "12 bytes"
 
 
 def test_values_of_fields():

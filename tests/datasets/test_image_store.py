@@ -143,7 +143,7 @@ def _no_folder(monkeypatch, folder):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (_full, r"The cache folder .*images has 1000\.00 MB free, too few for 0\.01 MB\. Free some space"),
+        (_full, r"The cache folder .*images has 1000\.00 MB free, too few for 13\.1 kB\. Free some space"),
         (_read_only, r"The cache folder .*images is read-only\."),
         (_no_folder, r"The cache folder .*images cannot be made: "),
     ],
@@ -168,7 +168,7 @@ def test_without_room_for_a_cache_images_are_decoded_anew(zoo, tmp_path, monkeyp
 def test_a_cache_in_memory_that_does_not_fit_is_refused(zoo, monkeypatch):
     monkeypatch.setattr(image_cache, "free_memory", lambda: 1000)
     with pytest.raises(
-        ConfigError, match=r"data\.cache=memory: the decoded images take 0\.01 MB, and 0\.00 MB are free"
+        ConfigError, match=r"data\.cache=memory: the decoded images take 13\.1 kB, and 1\.0 kB are free"
     ):
         read(zoo, ImagePreprocessor((16, 16), 3), "memory")
 

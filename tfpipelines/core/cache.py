@@ -44,7 +44,7 @@ class Cached:
 
 
 def list_cache() -> list[Cached]:
-    """Everything in the cache folder, the largest first."""
+    """Everything in the cache folder that holds any bytes, the largest first."""
     found = []
     for kind in KINDS:
         folder = cache_folder() / kind
@@ -52,7 +52,7 @@ def list_cache() -> list[Cached]:
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             groups.setdefault(path.name if path.is_dir() else path.stem, []).append(path)
         found += [_entry(kind, name, paths) for name, paths in groups.items()]
-    return sorted(found, key=lambda entry: (-entry.bytes, entry.kind, entry.name))
+    return sorted((entry for entry in found if entry.bytes), key=lambda entry: (-entry.bytes, entry.kind, entry.name))
 
 
 def prune_cache(days: float) -> list[Cached]:

@@ -111,7 +111,9 @@ def age(seconds: float) -> str:
 
 
 def megabytes(size: float) -> str:
-    """Bytes as 1.23 MB."""
+    """Bytes as 1.23 MB, fewer than 100,000 as 1.2 kB, fewer than 1,000 as 123 bytes."""
+    if size < 1e5:
+        return f"{size / 1e3:.1f} kB" if size >= 1e3 else f"{size:.0f} bytes"
     return f"{size / 1e6:.2f} MB"
 
 

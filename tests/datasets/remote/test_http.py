@@ -41,7 +41,7 @@ def test_a_file_is_announced_and_copied_once(served, told):
     copy = fetched(f"{served.url}/set.csv", told)
     assert copy.path.read_bytes() == ROWS and copy.path.name == "set.csv" and copy.bytes == len(ROWS)
     assert copy.sha256 == hashlib.sha256(ROWS).hexdigest()
-    assert told == [f"Fetching {served.url}/set.csv, of 0.00 MB, once, into {copy.path.parents[1]}"]
+    assert told == [f"Fetching {served.url}/set.csv, of {len(ROWS)} bytes, once, into {copy.path.parents[1]}"]
     again = fetched(f"{served.url}/set.csv", told)
     assert again == copy and len(told) == 1 and len(served.asked) == 2 and "If-None-Match" in served.asked[1][1]
     served.files["/set.csv"] = ROWS + b"3,x\n"
@@ -378,7 +378,7 @@ def test_no_room_and_a_cache_that_cannot_be_written(served, monkeypatch, tmp_pat
     served.files["/set.csv"] = ROWS
     with monkeypatch.context() as patch:
         patch.setattr(copies.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 3}))
-        with pytest.raises(ResourceError, match="has room for 0.00 MB"):
+        with pytest.raises(ResourceError, match="has room for 3 bytes"):
             fetched(f"{served.url}/set.csv")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TFPIPE_CACHE", str(tmp_path / "file"))

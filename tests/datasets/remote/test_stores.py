@@ -84,7 +84,7 @@ def test_what_was_fetched_stays(memory, monkeypatch):
     with monkeypatch.context() as patch:
         cut = lambda self, name, mode: Breaks(opened(self, name, mode), 50 if name.endswith("c.txt") else 1000)
         patch.setattr(type(memory), "open", cut)
-        with pytest.raises(DataError, match="c.txt broke off after 0.00 MB of 0.00 MB: the line is cut") as caught:
+        with pytest.raises(DataError, match="c.txt broke off after 50 bytes of 200 bytes: the line is cut") as caught:
             fetched("memory://bucket/p")
     assert "goes on from there" in caught.value.remedy
     part = next(cache_folder().glob("fetched/*/part/files"))
@@ -158,7 +158,7 @@ def test_a_store_that_trickles(memory, monkeypatch):
     monkeypatch.setattr(type(memory), "open", lambda self, name, mode: Slow(opened(self, name, mode), 1000))
     with pytest.raises(DataError, match="broke off: less than 1 kB a second"):
         fetched("memory://bucket/set.csv", told := [])
-    assert "of 0.00 MB are there" in told[-1]
+    assert "of 1.0 kB are there" in told[-1]
 
 
 def test_names_that_are_too_long(memory):

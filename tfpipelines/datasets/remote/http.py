@@ -106,7 +106,8 @@ class Http(Origin):
         url, what = self.address.url, f"{error.code} {error.reason}".strip()
         if error.code in (401, 403, 407):
             own = urlsplit(url).scheme == "https"
-            remedy = f"Give a URL with what it asks for{', or name and password in ~/.netrc' if own else ''}."
+            remedy = "A name, password or token is missing or not accepted: give a URL with a right one"
+            remedy += f"{', or name and password in ~/.netrc' if own else ''}."
             if self.address.sha256:  # such as that of a run, which does not keep them
                 remedy += " A run goes on once `tfpipe check URL` with such a URL has fetched the data again."
             return DataError(f"{url} is refused by the server ({what}).", remedy)
