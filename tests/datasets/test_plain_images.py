@@ -99,5 +99,5 @@ def test_what_a_check_leaves_to_tensorflow(zoo, monkeypatch):  # noqa: F811
     assert not plain(ImagePreprocessor((16, 16), 3, resize="pad"))
     monkeypatch.setattr(image_cache, "free_memory", lambda: 1000)
     assert not plain(usual) and plain(usual, "none")
-    with pytest.raises(ConfigError, match=r"data.cache=memory: the decoded images take 0\.0\d MB, and 0\.00 MB"):
+    with pytest.raises(ConfigError, match=r"data.cache=memory: the decoded images take 13\.1 kB, and 1\.0 kB are free"):
         plain_files(zoo, headers, usual, cache="memory", **SETTINGS)
