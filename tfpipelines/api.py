@@ -8,11 +8,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .catalogue import list_pipelines
 from .core import config, plugins
+from .core.begun import begun, require_begun_as
 from .core.files import atomic_write
+from .core.heartbeat import tell as tell_of_heartbeats
+from .core.lock import wait_for_silence
 from .core.observer import Observer
 from .core.pipeline_files import require_same_code, write_pipeline
 from .core.run_files import read_json
@@ -21,8 +24,8 @@ from .core.trust import asking
 from .core.trust import require as require_trust
 from .core.unchanged import require_same_pipeline
 from .core.urls import as_text, masked, masked_word
-from .core.words import counted, is_url, listed
-from .errors import ConfigError, DataError
+from .core.words import counted, is_url, listed, quoted
+from .errors import ConfigError, DataError, RunInUseError
 from .result import Overrides, Run, verified_model
 from .tasks import SCHEMAS, new_task, task_class
 from .tasks.abilities import Ability
@@ -47,6 +50,7 @@ def run(
     observer: Observer | None = None,
     command: str = "",
     trust: bool = False,
+    resume_if_exists: bool = False,
 ) -> Run:
     """Runs a pipeline in a new run folder. Where `data.path` is a folder of several products, as of MVTec or VisA, each
     has a run folder of its own inside of it, and metrics.json is of all.
@@ -62,12 +66,17 @@ def run(
         command: recorded in environment.json; default: the process' own command line.
         trust: run the code of a network that the pipeline's file names, and remember the trust. An override that names
             code counts as trust.
+        resume_if_exists: go on with the run of that `name`, if there is one, as `resume` does; a finished one is
+            returned. For job scripts that are started again: a process on another host is waited for until it has shown
+            no heartbeat for 60 s, or has shown one.
 
     Returns:
         The finished run.
 
     Raises:
-        ConfigError: before anything is made on disk, if the pipeline or an override is wrong, or an own network fails.
+        ConfigError: before anything is made on disk, if the pipeline or an override is wrong, or an own network fails;
+            or if the existing run is of another pipeline.
+        RunInUseError: if another process works on the existing run.
         ArtifactError: if the pipeline's file names code that is not trusted.
         DataError, ResourceError, DivergedError, Interrupted: the run folder then says so in status.json. With several
             products the error of the first that failed comes once the others are done.
@@ -78,6 +87,11 @@ def run(
     resolved = config.with_absolute_paths(loaded.pipeline)
     task = new_task(resolved)
     require_trust(resolved)
+    if resume_if_exists and (earlier := begun(out, name)) is not None:
+        of_url = is_url(resolved.data.path)
+        asked = resolved if of_url else task.products().asked or resolved
+        require_begun_as(earlier, asked, any_batch_size=loaded.default_batch_size)
+        return cast(Run, _go_on(earlier, observer, command, trust))
     if (here := _with_copies(resolved, observer)) is not resolved:
         resolved = here
         task = new_task(resolved)
@@ -90,8 +104,9 @@ def run(
 
     with StopSignals() as stop:
         stem = f"products-{resolved.name}" if several.pipelines else resolved.name
-        folder = RunFolder.create(Path(out), stem, name)
+        folder = RunFolder.create(Path(out), stem, name, bare=_is_bare(resume_if_exists, out, name))
         with folder.locked():
+            _require_bare(folder)
             with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
                 facts: dict[str, Any] = {DEFAULT_BATCH_SIZE: True} if loaded.default_batch_size else {}
                 if several.pipelines:
@@ -108,6 +123,17 @@ def run(
                     observer.note(note)
             _carry_out(resolved, folder, observer, command, stop, resume=False)
     return Run(folder)
+
+
+def _is_bare(resume_if_exists: bool, out: str | Path, name: str | None) -> bool:
+    """Whether a run may begin in a folder of that name that is there already, with nothing begun in it."""
+    return resume_if_exists and name is not None and (Path(out) / name).is_dir() and begun(out, name) is None
+
+
+def _require_bare(folder: RunFolder) -> None:
+    """Raises RunInUseError if another process has begun in a folder before this one could."""
+    if (folder / "pipeline.yaml").exists():
+        raise RunInUseError(f"{folder} was begun by another process just now.", f"tfpipe resume {folder}")
 
 
 def require_finetuning(pipeline: str, overrides: Overrides = ()) -> None:
@@ -133,12 +159,13 @@ def tune(
     observer: Observer | None = None,
     command: str = "",
     trust: bool = False,
+    resume_if_exists: bool = False,
 ) -> "tuning.SearchResult":
     """Searches for better values of a pipeline's fields, in a new folder; the test set plays no part before the end.
 
     Args:
-        pipeline, overrides, out, observer, command, trust: as in `run`. A field that is given a value is not
-            searched. The search itself is set by the fields of `search`.
+        pipeline, overrides, out, observer, command, trust, resume_if_exists: as in `run`. A field that is given a value
+            is not searched. The search itself is set by the fields of `search`. An existing search keeps its budgets.
         workers: trials at a time, each in a process of its own, with a GPU of its own where there are several.
         name: of the folder; default: `tune-<pipeline>-<n>`.
 
@@ -159,6 +186,10 @@ def tune(
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
     require_trust(plan.pipeline)
+    if resume_if_exists and (earlier := begun(out, name)) is not None:
+        require_begun_as(earlier, plan.pipeline, search=True)
+        _tell_budgets(earlier, plan.pipeline, observer)
+        return cast("tuning.SearchResult", _go_on(earlier, observer, command, trust, workers=workers))
     plan = plan.with_data(_with_copies(plan.pipeline, observer))
     if several := new_task(plan.pipeline).products().pipelines:
         cause = (
@@ -170,8 +201,10 @@ def tune(
     from .training import StopSignals
 
     with StopSignals() as stop:
-        folder = RunFolder.create(Path(out), f"tune-{plan.pipeline.name}", name)
+        bare = _is_bare(resume_if_exists, out, name)
+        folder = RunFolder.create(Path(out), f"tune-{plan.pipeline.name}", name, bare)
         with folder.locked(), stop.hold():
+            _require_bare(folder)
             folder.set_status("running", kind="search", pipeline=plan.pipeline.name, task=plan.pipeline.task, trials=0)
             write_pipeline(folder, plan.pipeline)
             state = plan.state(workers)
@@ -183,25 +216,36 @@ def tune(
 
 
 def resume(
-    path: str | Path, *, observer: Observer | None = None, command: str = "", trust: bool = False
+    path: str | Path,
+    overrides: Overrides = (),
+    *,
+    workers: int | None = None,
+    take_over: bool = False,
+    observer: Observer | None = None,
+    command: str = "",
+    trust: bool = False,
 ) -> "Run | tuning.SearchResult":
-    """Continues an interrupted or crashed run or search; a finished one is returned unchanged.
+    """Continues an interrupted or crashed run or search; a finished one is returned unchanged, but for a search whose
+    budget is raised.
 
     Args:
         path: run folder.
+        overrides: of a search, higher budgets: `search.trials`, `search.epochs`, `search.time`, `search.disk`. Nothing
+            else may change.
+        workers: of a search, trials at a time from now on; None: as before.
+        take_over: take a folder over from a process of another host at once, whether it has shown a heartbeat or not.
+            If it lives after all, it stops before it would write anything. Needed once for folders of version 0.1.0.
         observer, command: as in `run`.
         trust: run the code of a network that the run folder holds, and remember the trust.
 
     Raises:
         ConfigError: if the pipeline file, the code of an own network or the data have changed since, with the
-            difference; or if it is one fold of a run or one run of a search. For a search also if the versions have
-            changed.
+            difference; if an override is no higher budget of a search; or if it is one fold of a run or one run of a
+            search. For a search also if the versions have changed.
         ArtifactError: if there are checkpoints, and all are damaged; or if the code of the network is not trusted.
         RunInUseError: if another process works on it.
+        TakenOverError: if another process has taken it over.
     """
-    from .training import StopSignals
-
-    observer = _told(observer)
     folder = RunFolder.open(path)
     parts = (
         ("fold", "fold of a cross-validation", 0),
@@ -212,24 +256,57 @@ def resume(
         if key in folder.status:
             whole = folder.path.parents[depth]
             raise ConfigError(f"{folder} is one {what}.", f"Resume the whole: tfpipe resume {whole}")
+    return _go_on(folder, _told(observer), command, trust, config.parse_overrides(overrides), workers, take_over)
+
+
+def _go_on(
+    folder: RunFolder,
+    observer: Observer,
+    command: str,
+    trust: bool,
+    changes: dict[str, Any] | None = None,
+    workers: int | None = None,
+    take_over: bool | None = None,
+) -> "Run | tuning.SearchResult":
+    """Continues a run or a search; arguments as those of `resume`.
+
+    Args:
+        take_over: None: wait for a process of another host, see `run`.
+    """
+    from .training import StopSignals
+
     is_search = folder.status.get("kind") == "search"
-    with folder.locked():
-        if folder.status.get("state") == "done":
-            more = f"; more trials are a new search: {folder.as_new_run()} search.trials=N" if is_search else ""
+    if not is_search and (changes or workers is not None):
+        word = f"{next(iter(changes))}=..." if changes else f"--workers {workers}"
+        given = " ".join(quoted(f"{key}={value}") for key, value in (changes or {}).items())
+        cause = f"{word}: a run is finished as it began; only the budgets of a search may be raised."
+        raise ConfigError(cause, f"With other values it is a new one: {folder.as_new_run()} {given}".rstrip())
+    if take_over is None:
+        wait_for_silence(folder.path, observer.note)
+    with folder.locked(bool(take_over)):
+        ready = folder.status.get("state") == "done"
+        if ready and not changes:
+            name = quoted(str(folder))
+            more = f"; more trials: tfpipe resume {name} search.trials=N" if is_search else ""
             observer.note(f"{folder} is done already{more}")
-            return load(path)
+            return load(folder.path)
         folder.complete()
         plugins.require(folder, read_json(folder / "environment.json").get("plugins", {}))
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
         require_same_code(folder, pipeline)
         require_trust(pipeline)
         if is_search:
-            from .tuning import unchanged_state
+            from .tuning import continued
 
-            state = unchanged_state(folder, pipeline)
+            pipeline, state, notes = continued(folder, pipeline, changes or {}, workers)
+            if ready and not notes:
+                observer.note(f"{folder} is done already, with these budgets")
+                return load(folder.path)
             with StopSignals() as stop, stop.hold():
                 folder.set_status("running")
                 observer.started(folder, pipeline)
+                for note in notes:
+                    observer.note(note)
                 return _search(folder, state, observer, command, stop)
         require_same_pipeline(folder, pipeline)
         with StopSignals() as stop:
@@ -238,6 +315,15 @@ def resume(
                 observer.started(folder, pipeline)
             _carry_out(pipeline, folder, observer, command, stop, resume=True)
     return Run(folder)
+
+
+def _tell_budgets(folder: RunFolder, asked: config.Pipeline, observer: Observer) -> None:
+    """Says where the budgets of a search that is there are not those that are asked for."""
+    settings = config.read_yaml(folder / "pipeline.yaml").get("search", {})
+    for key, value in config.as_dict(asked)["search"].items():
+        if key in config.BUDGETS and settings.get(key) != value:
+            raising = f"tfpipe resume {quoted(str(folder))} search.{key}={value}"
+            observer.note(f"search.{key} is {settings.get(key)} in {folder}, not {value}; it is raised by: {raising}")
 
 
 def _search(
@@ -416,4 +502,5 @@ def _told(observer: Observer | None) -> Observer:
 
         observer = logs.LogObserver() if logs.wanted() else Terminal()
     plugins.tell(observer.warning)
+    tell_of_heartbeats(observer.warning)
     return observer

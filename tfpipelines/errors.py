@@ -108,6 +108,10 @@ class RunInUseError(TfpipelinesError, RuntimeError):
     exit_code = 6
 
 
+class TakenOverError(RunInUseError):
+    """Another process has taken the run folder over from this one, which may write in it no longer."""
+
+
 class ArtifactError(TfpipelinesError, ValueError):
     """A model, a checkpoint or a run folder is damaged, of another type, of a later version or not trusted.
 

@@ -20,7 +20,7 @@ from .core.run_shapes import RUN_METRICS
 from .core.trust import require as require_trust
 from .core.unchanged import require_same_pipeline
 from .core.words import counted, quoted
-from .errors import MemoryExhaustedError, ResourceError, TfpipelinesError
+from .errors import MemoryExhaustedError, ResourceError, TakenOverError, TfpipelinesError
 from .metrics import product_figures, spread_of
 from .reporting import write_reports
 from .runner import Runner
@@ -63,10 +63,11 @@ def carry_out(
             observer.product(name, number, len(products))
             training.forget_networks()
             try:
-                with inner.locked():
+                with inner.locked(within=folder.token):
                     _run(folder, inner, own, observer, stop, command)
             except TfpipelinesError as error:
-                if isinstance(error, ResourceError) and not isinstance(error, MemoryExhaustedError):
+                shared = isinstance(error, ResourceError) and not isinstance(error, MemoryExhaustedError)
+                if shared or isinstance(error, TakenOverError):
                     raise  # a full disk is full for all
                 failed[name] = error
                 observer.warning(f"{name} failed: {error.cause}")

@@ -153,6 +153,7 @@ def test_a_worker_ends_with_its_supervisor(tmp_path):
     """Of a killed supervisor, a worker sees that the connection is closed."""
     pool, plan = Pool(1), Plan.of("image-cls", SMALL, SCHEMAS)
     setup = {"kind": "trial", "content": plan.content, "folder": str(tmp_path), "command": [], "first": False}
+    setup["token"] = ""
     worker = pool.start(setup, tmp_path / "log")
     assert ("ready", None) in [message[1:] for message in pool.messages(60)], (tmp_path / "log").read_text()
     worker.connection.close()

@@ -14,7 +14,13 @@ def _running(function):
     name = click.option("--name", metavar="NAME", help="Name of the run folder; default: PIPELINE-<n>.")
     told = "Folder to make the run folder in."
     out = click.option("--out", default="runs", show_default=True, metavar="DIR", help=told)
-    return out(name(start(trust_option(function))))
+    return out(name(start(_again(trust_option(function)))))
+
+
+_again = click.option(
+    "--resume-if-exists", is_flag=True,
+    help="With --name: continue the run or search of that name if there is one, as for job scripts.",
+)  # fmt: skip
 
 
 @command(cli)
@@ -49,6 +55,7 @@ def finetune(terminal, pipeline, overrides, backbone, **options):
 @click.option("--workers", **whole(1, 1), help="Trials at a time, each in a process of its own.")
 @click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
 @click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
+@_again
 @trust_option
 def tune(terminal, pipeline, overrides, **options):
     """Search for better values of a pipeline's fields (of image-cls unless another is named).
@@ -84,28 +91,21 @@ class _Unfinished(click.Argument):
 @command(cli)
 @click.argument("run", cls=_Unfinished)
 @overrides_argument
+@click.option("--workers", type=click.IntRange(min=1), help="Of a search: trials at a time from now on.")
+@click.option(
+    "--take-over", is_flag=True,
+    help="Take it over from a process of another host at once; it stops before it would write anything.",
+)  # fmt: skip
 @trust_option
-def resume(terminal, run, overrides, trust):
-    """Continue an interrupted or crashed run or search, as it began: overrides are refused.
+def resume(terminal, run, overrides, **options):
+    """Continue an interrupted or crashed run or search as it began.
 
-    RUN is its folder; runs/latest is the one that was begun last.
+    RUN is its folder; runs/latest is the one that was begun last. OVERRIDES may only raise the budgets of a search, as
+    in search.trials=40; a finished one goes on then.
     """
     from .. import api
 
-    if overrides:
-        _refuse_overrides(run, overrides)
-    return _summary(api.resume(run, observer=terminal, trust=trust))
-
-
-def _refuse_overrides(run: str, overrides: tuple[str, ...]) -> None:
-    """Raises ConfigError with the command that takes them."""
-    from ..core.run_folder import RunFolder
-    from ..core.words import quoted
-    from ..errors import ConfigError
-
-    new = f"{RunFolder.open(run).as_new_run()} {' '.join(map(quoted, overrides))}"
-    cause = f"{overrides[0]}: resume takes no overrides, since it finishes a run or a search as it began."
-    raise ConfigError(cause, f"With other values it is a new one: {new}")
+    return _summary(api.resume(run, overrides, observer=terminal, **options))
 
 
 def _summary(finished) -> dict:

@@ -5,8 +5,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,40 @@ from ..errors import ResourceError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = ".tmp-"  # prefix of what is being written
+_fences: dict[str, Callable[[], None]] = {}  # by folder that this process holds
+
+
+@contextmanager
+def fenced(folder: Path, require: Callable[[], None]) -> Iterator[None]:
+    """Within the context, nothing below a folder is written unless a function finds that this process may do so.
+
+    Args:
+        folder: an absolute path.
+        require: raises a TakenOverError, or an OSError where it cannot tell.
+    """
+    below = f"{folder}{os.sep}"
+    before = _fences.get(below)
+    _fences[below] = require
+    try:
+        yield
+    finally:
+        _fences.pop(below, None)
+        if before is not None:
+            _fences[below] = before
+
+
+def require_held(path: Path) -> None:
+    """Raises a TakenOverError if another process has taken over a folder that a file is in.
+
+    Raises:
+        ResourceError: if that cannot be read.
+    """
+    for folder, require in tuple(_fences.items()):
+        if str(path).startswith(folder):
+            try:
+                require()
+            except OSError as error:
+                raise resource_error(error, path) from error
 
 
 def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> None:
@@ -26,7 +60,9 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
 
     Raises:
         ResourceError: if the disk is full or the folder cannot be written; the old file stays.
+        TakenOverError: if another process has taken over the folder; the old file stays, too.
     """
+    require_held(path)
     temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         if callable(content):
@@ -35,9 +71,11 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
+        require_held(path)  # it may have taken long to write
         os.replace(temporary, path)
         fsync_folder(path.parent)
     except OSError as error:
+        require_held(path)  # whoever takes a folder over removes temporary files
         raise resource_error(error, path) from error
     finally:
         with suppress(OSError):  # the error that led here is the one to tell

@@ -1,60 +1,199 @@
-"""The lock of a run folder: one process works in it at a time."""
+"""The lock of a run folder: one process works in it at a time.
+
+On one host `flock` proves whether the holder lives. Between hosts its heartbeat tells: see `lease`.
+"""
 
 import fcntl
-import json
 import os
 import shutil
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import psutil
 
-from ..errors import ArtifactError, ResourceError, RunInUseError
-from .files import TEMPORARY, resource_error
-from .run_files import found_json, open_own, shown
+from ..errors import ArtifactError, RunInUseError
+from .files import TEMPORARY, fenced, resource_error
+from .heartbeat import Trouble, beating
+from .lease import BEAT, LOCK, SECONDS, Entry, Lease, chain, clock, require_holder
+from .run_files import open_own, shown
+from .words import quoted
+
+_MOMENT = 0.5  # seconds for which another process may hold a lock while it takes or renews something
+_PAUSE = 0.02  # seconds
+_TRIES = 20  # to take a lock before others do
+_WAIT = "Wait for it to end."
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder for this process.
+def locked(folder: Path, *, take_over: bool = False, within: str = "") -> Iterator[str]:
+    """Holds a folder for this process, and says so by a heartbeat. Whatever it writes there is refused once another
+    process has taken the folder over.
+
+    A folder that a process of this host held is free once that has ended; one of another host, after 60 s without a
+    heartbeat.
+
+    Args:
+        folder: an absolute path.
+        take_over: do not wait for the heartbeat of another host to stay away. Versions without heartbeats need it.
+        within: token of the lease on the folder around it, which this process, or the one it works for, holds. A holder
+            within an earlier lease may write no longer, so it is not waited for: on another host not at all, on this
+            one not with `take_over`.
+
+    Yields:
+        The token of the lease.
 
     Raises:
         RunInUseError: if another process holds it, or if a process on another host may do so.
+        ResourceError: if the lock cannot be written.
     """
-    lock = folder / ".lock"
+    lock = folder / LOCK
     try:
-        file = open_own(lock, "a+")
+        lease, before = _taken(folder, take_over, within)
     except OSError as error:
         raise resource_error(error, lock) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held_here = False
-        except BlockingIOError:
-            held_here = True
-        except OSError as error:
-            cause = f"{lock} cannot be locked: {error.strerror}."
-            raise ResourceError(cause, "Choose a folder on a file system with locks, with --out.") from error
-        owner, here = found_json(lock), socket.gethostname()
-        if held_here or owner.get("host", here) != here:
-            who = f"process {owner.get('pid', '?')} on {owner.get('host', '?')}"
-            gone = f"If nothing runs there any more, delete {lock} and try again."
-            remedy = "Wait for it to end." if held_here else gone
-            raise RunInUseError(f"{shown(folder)} is in use by {who}.", remedy)
-        try:
-            file.truncate(0)
-            file.write(json.dumps({"pid": os.getpid(), "host": here}))
-            file.flush()
-        except OSError as error:
-            raise resource_error(error, lock) from error
-        _remove_leftovers(folder)
-        try:
-            yield
-        finally:
-            file.truncate(0)
+    trouble = Trouble(shown(folder))
+
+    def require() -> None:
+        trouble.look(lease)
+        lease.require()
+
+    try:
+        _remove_leftovers(folder, before)
+        with beating(lease), fenced(folder, require):
+            yield lease.token
+    finally:
+        lease.release()
+
+
+@contextmanager
+def working_for(folder: Path, token: str) -> Iterator[None]:
+    """Within the context, this process writes below a folder that another one holds, for as long as that does.
+
+    Args:
+        folder: an absolute path.
+        token: of the lease on it.
+    """
+    with fenced(folder, lambda: require_holder(folder, token)):
+        yield
+
+
+def _taken(folder: Path, take_over: bool, within: str) -> tuple[Lease, Entry]:
+    """The lease on a folder, and the file of its holder before.
+
+    Args:
+        take_over, within: as in `locked`.
+
+    Raises:
+        RunInUseError: if it is not free.
+        OSError: if the files cannot be read or written.
+    """
+    for _ in range(_TRIES):
+        with _own(folder) as held:
+            before = chain(folder)
+            holder = before[-1]
+            if holder.path.name != LOCK and holder.here:  # a process that died before its claim became the lock
+                held = _is_locked(holder.path)
+            fenced_off = bool(within) and "within" in holder.facts and holder.facts["within"] != within
+            if held and holder.here and not (take_over and fenced_off):
+                raise RunInUseError(f"{shown(folder)} is in use by {holder.holder}.", _WAIT)
+            unproven = held is None and _may_live(holder)
+            is_own = not within or holder.facts.get("within") == within  # else it is one that may write no longer
+            if is_own and (unproven or not (holder.here or take_over)):
+                _require_silence(folder, holder)
+            offer = Lease(folder, within)
+            try:
+                if offer.take(before):
+                    return offer, holder
+            except BaseException:
+                offer.withdraw()
+                raise
+            offer.withdraw()
+    raise RunInUseError(f"{shown(folder)} is in use by {chain(folder)[-1].holder}.", _WAIT)
+
+
+def _require_silence(folder: Path, holder: Entry) -> None:
+    """Raises RunInUseError if a holder whose end nothing here proves may be alive."""
+    cause = f"{shown(folder)} is in use by {holder.holder}"
+    command = f"tfpipe resume {quoted(shown(folder))} --take-over"
+    if not holder.token:
+        raise RunInUseError(f"{cause}, or was so when it died.", f"If nothing runs there any more: {command}")
+    silent = max(0.0, clock(folder) - holder.beaten)
+    if silent <= SECONDS:
+        left = f"If it is dead, the folder is free in {SECONDS - silent:.0f} s, or at once with: {command}"
+        raise RunInUseError(f"{cause}, whose last heartbeat was {silent:.0f} s ago.", left)
+
+
+def wait_for_silence(folder: Path, tell: Callable[[str], None]) -> None:
+    """Waits until a process of another host that holds a folder has shown no heartbeat for so long that it is free, or
+    has shown one. Returns at once where there is nothing to be waited for.
+
+    Args:
+        tell: is told of the wait.
+    """
+    first, told = chain(folder)[-1], False
+    while first.token and not first.here and (left := SECONDS - clock(folder) + first.beaten) >= 0:
+        if not told:
+            told = True
+            tell(f"{shown(folder)} was in use by {first.holder}: waiting at most {left:.0f} s for a sign of life of it")
+        time.sleep(min(left + _PAUSE, BEAT))
+        now = chain(folder)[-1]
+        if (now.token, now.beaten) != (first.token, first.beaten):
+            return
+
+
+@contextmanager
+def _own(folder: Path) -> Iterator[bool | None]:
+    """Keeps other processes of this host from taking the lock of a folder meanwhile; whether one of them holds it, None
+    where the file system cannot tell.
+    """
+    until, path = time.monotonic() + _MOMENT, folder / LOCK
+    while True:
+        with open_own(path, "a+") as file:
+            got = _flock(file, fcntl.LOCK_EX)
+            if got is not False and not _is_same(file, path):
+                continue  # it has been replaced meanwhile
+            if got is False and time.monotonic() < until and not _may_live(chain(folder)[0]):
+                time.sleep(_PAUSE)  # by a process that is about to take it, or renews something
+                continue
+            yield None if got is None else not got
+            return
+
+
+def _flock(file: IO[Any], kind: int) -> bool | None:
+    """Whether this process got a lock on a file; None where the file system has none."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _may_live(holder: Entry) -> bool:
+    """Whether there is a process of its number."""
+    pid = holder.facts.get("pid")
+    return isinstance(pid, int) and 0 < pid < 2**31 and psutil.pid_exists(pid)
+
+
+def _is_same(file: IO[Any], path: Path) -> bool:
+    """Whether an open file is still that of its name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process of this host holds a file."""
+    try:
+        with open_own(path, "r") as file:
+            return _flock(file, fcntl.LOCK_SH) is False
+    except (OSError, ArtifactError):  # there is none, or none that may be read
+        return False
 
 
 @contextmanager
@@ -65,35 +204,33 @@ def waiting(folder: Path, seconds: float = 10.0) -> Iterator[None]:
         RunInUseError: if another process holds it for so long.
     """
     until = time.monotonic() + seconds
-    with open_own(folder / ".lock", "a+") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    remedy = "Wait for it to end."
-                    raise RunInUseError(f"{shown(folder)} is in use by another process.", remedy) from None
-                time.sleep(0.02)
-        yield
+    while True:
+        with open_own(folder / LOCK, "a+") as file:
+            if _flock(file, fcntl.LOCK_EX) is not False and _is_same(file, folder / LOCK):
+                holder = chain(folder)[-1]
+                if not holder.token or holder.here or clock(folder) - holder.beaten > SECONDS:
+                    yield
+                    return
+        if time.monotonic() > until:
+            raise RunInUseError(f"{shown(folder)} is in use by another process.", _WAIT)
+        time.sleep(_PAUSE)
 
 
 def in_use(folder: Path) -> bool:
     """Whether a process of this host holds a folder at the moment."""
-    try:
-        with open_own(folder / ".lock", "r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except (OSError, ArtifactError):  # there is no lock, or none that may be read
-        return False
-    return False
+    return _is_locked(folder / LOCK)
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Temporary files and folders of processes that died while writing."""
+def _remove_leftovers(folder: Path, before: Entry) -> None:
+    """Temporary files and folders of processes that died while writing, or that were taken over from.
+
+    Args:
+        before: the lock of the process that held the folder before.
+    """
+    gone = before.facts.get("pid")
     for leftover in folder.rglob(f"{TEMPORARY}*"):
         owner = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
-        if owner.isdecimal() and int(owner) != os.getpid() and psutil.pid_exists(int(owner)):
+        others = owner.isdecimal() and int(owner) not in (os.getpid(), gone) and psutil.pid_exists(int(owner))
+        if others and before.here:
             continue
         shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink(missing_ok=True)

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TfpipelinesError
-from .files import TEMPORARY, atomic_write, json_text, now, resource_error
+from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TakenOverError, TfpipelinesError
+from .files import TEMPORARY, atomic_write, json_text, now, require_held, resource_error
 from .lock import in_use, locked
 from .manifest import MANIFEST, STATUS, write_manifest
 from .run_files import damaged, found_json, read_json, shown
@@ -17,7 +17,7 @@ from .words import brief, plain_text
 # Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
 FORMAT = 1
 DEFAULT_BATCH_SIZE = "default_batch_size"  # key of status.json: nobody has asked for the batch size of pipeline.yaml
-_PARTS = ("checkpoints", "plots", "logs")  # folders of each
+PARTS = ("checkpoints", "plots", "logs")  # folders of each
 _UNFINISHED = ("running", "interrupted", "failed")  # states: running is also that of a run that was killed
 PRODUCTS = "products"  # kind of a folder with a run of each product, and the name of the folder these lie in
 START = "start-"  # prefix of files of an earlier run that this one starts from
@@ -30,11 +30,14 @@ class RunFolder:
 
     Args:
         path: of an existing folder; `RunFolder.create` makes a new one.
+
+    Attributes:
+        token: of the lease on it while this process holds it; else "".
     """
 
     def __init__(self, path: Path):
         self.path = path
-        self._lock_file = None
+        self.token = ""
 
     def __truediv__(self, name: str | Path) -> Path:
         return self.path / name
@@ -43,8 +46,11 @@ class RunFolder:
         return shown(self.path)
 
     @classmethod
-    def create(cls, parent: Path, stem: str, name: str | None = None) -> "RunFolder":
+    def create(cls, parent: Path, stem: str, name: str | None = None, bare: bool = False) -> "RunFolder":
         """Makes `parent/stem-<n>`, or `parent/name`, and points `parent/latest` at it.
+
+        Args:
+            bare: whether the folder may be there already, with nothing begun in it.
 
         Raises:
             ConfigError: if `name` is no plain folder name or is taken.
@@ -60,9 +66,9 @@ class RunFolder:
             raise ConfigError(f"--name {brief(name)} is not the name of a folder.", remedy)
         try:
             parent.mkdir(exist_ok=True)
-            path = _make_folder(parent, stem, name)
-            for part in _PARTS:
-                (path / part).mkdir()
+            path = parent / name if bare and name else _make_folder(parent, stem, name)
+            for part in PARTS:
+                (path / part).mkdir(parents=bare, exist_ok=bare)
         except OSError as error:
             cause = f"The run folder cannot be made in {parent}: {error.strerror}."
             raise ResourceError(cause, "Choose a folder you may write to with --out.") from error
@@ -101,7 +107,7 @@ class RunFolder:
             ArtifactError: if something else bears the name of one.
             ResourceError: if one cannot be made.
         """
-        for part in _PARTS:
+        for part in PARTS:
             try:
                 (self.path / part).mkdir(parents=True, exist_ok=True)
             except FileExistsError as error:
@@ -110,14 +116,13 @@ class RunFolder:
                 raise resource_error(error, self.path / part) from error
 
     @contextmanager
-    def locked(self):
-        """Holds the folder for this process.
-
-        Raises:
-            RunInUseError: if another process holds it, or if a process on another host may do so.
-        """
-        with locked(self.path):
-            yield self
+    def locked(self, take_over: bool = False, within: str = ""):
+        """Holds the folder for this process; arguments and errors as those of `lock.locked`."""
+        with locked(self.path, take_over=take_over, within=within) as self.token:
+            try:
+                yield self
+            finally:
+                self.token = ""
 
     def as_new_run(self) -> str:
         """The command that repeats this run in a new folder, from its weights where it has any."""
@@ -153,6 +158,7 @@ class RunFolder:
         The first time it also names the format, so a folder that is gone on with keeps its own.
         """
         if state == "running":
+            require_held(self.path / MANIFEST)
             with suppress(OSError):  # what was whole before is so no more
                 (self.path / MANIFEST).unlink(missing_ok=True)
         atomic_write(self.path / STATUS, self._status_text(state, facts))
@@ -178,7 +184,7 @@ def _record_end(folder: RunFolder, state: str, reason: str) -> None:
     """Says in status.json how a run ended, where disk and memory suffice: the error itself is on its way to the
     user.
     """
-    with suppress(ResourceError, MemoryError):
+    with suppress(ResourceError, MemoryError, TakenOverError):
         folder.set_status(state, reason=reason)
 
 
@@ -191,6 +197,8 @@ def ending(folder: RunFolder):
     except Interrupted as signal:
         signal.remedy = f"Go on with: tfpipe resume {folder}"
         _record_end(folder, "interrupted", signal.cause)
+        raise
+    except TakenOverError:  # nothing of it may be written by this process
         raise
     except BaseException as error:
         told = error.cause if isinstance(error, TfpipelinesError) else f"{type(error).__name__}: {error}"

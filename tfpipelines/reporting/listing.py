@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -15,6 +16,7 @@ from ..metrics import main_figure
 
 STATES = ("running", "done", "interrupted", "failed")
 KILLED, DAMAGED = "killed", "damaged"
+_SILENT = 180.0  # seconds: thrice a lease, since clocks of hosts differ
 _LOCKS = Path("/proc/locks")  # of Linux: all locks that are held, by the inodes of their files
 
 
@@ -29,8 +31,8 @@ def list_runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
         ended early), `metric` ({`name`, `part`, `value`}: the main test metric of the task, else the validation metric,
         of a search the objective of its best trial, of several products the mean; or None), `seconds` (duration so
         far), `started`, `updated` (ISO 8601), `age` (seconds since the start). `state` is running, done, interrupted,
-        failed, killed (running by status.json, but no process holds the lock; not detected for other hosts) or damaged
-        (status.json cannot be read).
+        failed, killed (running by status.json, but no process holds the lock, or one of another host has said nothing
+        for minutes) or damaged (status.json cannot be read).
 
     Raises:
         ConfigError: if there is no such folder.
@@ -88,12 +90,14 @@ def state_of(path: Path, status: dict[str, Any]) -> str:
 
 
 def _held(path: Path, status: dict[str, Any]) -> bool:
-    """Whether a process may be at work in the folder: one on another host, or one that holds its lock."""
+    """Whether a process may be at work in the folder: one on another host whose heartbeat is not long ago, or one that
+    holds its lock.
+    """
     lock = _lock_file(path, status)
     owner = {**status, **found_json(lock)}
-    if owner.get("host") != socket.gethostname():
-        return True
     try:
+        if owner.get("host") != socket.gethostname():
+            return "token" not in owner or time.time() - lock.stat().st_mtime < _SILENT
         inode = lock.stat().st_ino
         lines = [line.split() for line in _LOCKS.read_text().splitlines()]
         held = {words[-3].rsplit(":", 1)[-1] for words in lines if len(words) > 7}

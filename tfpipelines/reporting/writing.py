@@ -9,7 +9,7 @@ from ..core.observer import Observer
 from ..core.outputs import is_stream, write_output
 from ..core.run_files import open_own, read_text
 from ..core.run_folder import RunFolder
-from ..errors import ArtifactError, ConfigError, TfpipelinesError
+from ..errors import ArtifactError, ConfigError, TakenOverError, TfpipelinesError
 from ..result import Result
 from .advice import Advice, advice
 from .card import card, is_ours
@@ -73,6 +73,8 @@ def write_reports(folder: RunFolder, observer: Observer) -> None:
             written = _write(one)
             if one is folder and folder.status.get("state") == "done":
                 observer.advised([(entry.text, entry.command) for entry in written.advice])
+        except TakenOverError:  # whoever has the folder now will write it
+            return
         except Exception as error:
             _tell(folder, one, error, observer)
 

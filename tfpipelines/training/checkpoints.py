@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ..core.checkpoint_files import read_vouched, vouched
-from ..core.files import atomic_write
+from ..core.files import atomic_write, require_held
 from ..errors import ArtifactError
 
 KEPT = 2
@@ -52,6 +52,7 @@ class Checkpoints:
         digest = hashlib.sha256(content).hexdigest()
         atomic_write(file.with_suffix(".json"), vouched(file, len(content), digest, step, facts))
         manifests = sorted(self.folder.glob("step-*.json"))
+        require_held(file)
         for old in manifests[:-KEPT]:
             old.unlink()
         kept = {manifest.stem for manifest in manifests[-KEPT:]}

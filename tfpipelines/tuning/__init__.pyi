@@ -1,3 +1,4 @@
+from .budgets import continued as continued
 from .entry import carry_out as carry_out
 from .plan import Plan as Plan
 from .plan import unchanged_state as unchanged_state

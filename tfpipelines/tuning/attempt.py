@@ -18,7 +18,15 @@ from ..core.run_files import found_json, require_table
 from ..core.run_folder import RunFolder
 from ..core.unchanged import write_splits
 from ..datasets import Findings
-from ..errors import ConfigError, DivergedError, Interrupted, MemoryExhaustedError, ResourceError, TfpipelinesError
+from ..errors import (
+    ConfigError,
+    DivergedError,
+    Interrupted,
+    MemoryExhaustedError,
+    ResourceError,
+    RunInUseError,
+    TfpipelinesError,
+)
 from ..runner import Runner
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import checked
@@ -120,7 +128,7 @@ def attempt(
         return None, None
     except MemoryExhaustedError as error:
         return _failure(folder, job, error.cause), None
-    except ResourceError:
+    except (ResourceError, RunInUseError):
         raise
     except TfpipelinesError as error:
         return _failure(folder, job, error.cause, error.details), None
@@ -206,7 +214,7 @@ def kept(keep) -> str:
         keep()
     except MemoryExhaustedError as error:
         return error.cause
-    except ResourceError:
+    except (ResourceError, RunInUseError):
         raise
     except Exception as error:
         print_trace()

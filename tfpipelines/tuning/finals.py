@@ -5,9 +5,10 @@ from typing import Any
 
 from ..core.run_files import read_json
 from ..core.run_shapes import RUN_METRICS
-from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
+from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, RunInUseError
 from .pool import Pool
 from .progress import final_seconds
+from .state import FINALS
 from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
 
 _KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
@@ -24,8 +25,9 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
     lacking: list[int] = []
     deaths: Counter = Counter()
     queue = list(search.settings.final_seeds)
+    search.begin_finals()
     for seed in list(queue):
-        folder = search.folder.child(f"final/seed-{seed}")
+        folder = search.folder.child(f"{FINALS}/seed-{seed}")
         if folder.status.get("state") == "done":
             results[seed] = read_json(folder / "metrics.json", ("time.total",), RUN_METRICS)
             queue.remove(seed)
@@ -36,9 +38,10 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
     while queue or pool.workers:
         while queue and len(pool.workers) < pool.count and search.stop.received is None:
             seed = queue.pop(0)
-            folder = search.folder.child(f"final/seed-{seed}")
+            folder = search.folder.child(f"{FINALS}/seed-{seed}")
             setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed}
             setup |= {"folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
+            setup["token"] = search.folder.token
             pool.start(setup, folder / "logs" / "run.log").trial = seed
         for worker, kind, content in pool.messages(POLL_SECONDS):
             seed = worker.trial
@@ -48,7 +51,7 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
                 results[seed] = content
                 search.observer.final(seed, content)
             elif kind == "fatal":
-                of_all = isinstance(content, (ConfigError, DataError, ResourceError))
+                of_all = isinstance(content, (ConfigError, DataError, ResourceError, RunInUseError))
                 if of_all and not isinstance(content, MemoryExhaustedError):
                     raise content  # the same would happen with every seed
                 results[seed] = content.cause

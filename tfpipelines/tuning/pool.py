@@ -158,10 +158,11 @@ def visible_gpus() -> list[str]:
 @contextmanager
 def _no_interrupt():
     """Keeps Ctrl-C, which the terminal sends to all processes, from the server that begins inside, and from all that
-    are forked from it: the supervisor decides.
+    are forked from it: the supervisor decides. And SIGTERM, which cluster managers send to all, from the server, which
+    tells of the ends of workers; these take it, see `worker`.
     """
     resource_tracker.ensure_running()  # where it is started, it lets the signal through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

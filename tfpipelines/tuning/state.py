@@ -14,7 +14,9 @@ FILE = "search.json"
 RESULT = "result.json"  # in the folder of a trial: what its worker found
 WAIT = "wait"  # said by an oracle that must hear of a trial under way first
 BATCH_SIZE = "train.batch_size"
-_LATER = ("left_out", "given")  # fields that searches of earlier versions do not have
+EXHAUSTED = "no further combination of values"  # why a search has stopped
+FINALS = "final"  # folder of the final runs
+_LATER = ("left_out", "given", "raised", "finals_of")  # fields that searches of earlier versions do not have
 ENDED = ("completed", "pruned", "cut", "failed")
 
 
@@ -108,6 +110,8 @@ class State:
         left_out: batch sizes of the space that are larger than the training split, so no trial has them; None while
             the data are not known, and in searches of earlier versions, which go on with the whole space.
         given: whether the user has given the batch sizes of the space, not only the pipeline's file.
+        raised: {`time`, `before`, `after`} of each time that budgets were raised, the last two {budget: value}.
+        finals_of: number of the trial whose values the final runs have; None before there are any.
     """
 
     content: dict[str, Any]
@@ -119,6 +123,8 @@ class State:
     stopped: str = ""
     left_out: list[int] | None = None
     given: bool = False
+    raised: list[dict[str, Any]] = field(default_factory=list)
+    finals_of: int | None = None
 
     def save(self, folder: Path) -> None:
         """Writes search.json."""
@@ -142,6 +148,9 @@ class State:
             later = {name: content[name] for name in _LATER if name in content}
             if not isinstance(later.get("left_out") or [], list):
                 raise KeyError("batch sizes that are left out")
+            raised = later.get("raised", [])
+            if not all(isinstance(entry[part], dict) for entry in raised for part in ("before", "after")):
+                raise KeyError("budgets that were raised")
             return cls(**{name: content[name] for name in names} | later | {"trials": trials})
         except (ArtifactError, KeyError, TypeError) as error:
             cause = error.cause if isinstance(error, ArtifactError) else f"{shown(folder / FILE)} is damaged: {error}."

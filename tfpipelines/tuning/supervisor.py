@@ -1,15 +1,17 @@
 """The supervisor of a search: it owns the oracle, hands trials to workers, and survives whatever happens to them."""
 
+import os
 import re
 import shutil
 import time
 from collections import Counter
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..core import config
-from ..core.files import write_json
+from ..core.files import require_held, write_json
 from ..core.observer import Observer
 from ..core.run_files import damaged, read_json
 from ..core.run_folder import RunFolder
@@ -21,7 +23,7 @@ from .pool import Pool, Worker
 from .progress import search_facts, trial_facts
 from .pruning import medians
 from .space import Space, field_values
-from .state import BATCH_SIZE, FILE, RESULT, WAIT, State, Trial
+from .state import BATCH_SIZE, EXHAUSTED, FILE, FINALS, RESULT, WAIT, State, Trial
 
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
 _SAME_FAILURES = 3  # first trials that fail in the same way
@@ -118,6 +120,18 @@ class Search:
         """Those of a run with the values of the best trial, at most."""
         return new_task(config.with_values(self.state.content, self.best.values, SCHEMAS, "the best pipeline")).epochs
 
+    def begin_finals(self) -> None:
+        """Makes room for final runs of the best values, where there are some of other values: the budget was raised."""
+        before, best = self.state.finals_of, self.best.number
+        if before not in (None, best) and (self.folder / FINALS).is_dir():
+            require_held(self.folder / FINALS)
+            taken = (number for number in count(1) if not (self.folder / f"{FINALS}-{number}").exists())
+            aside = self.folder / f"{FINALS}-{next(taken)}"
+            os.rename(self.folder / FINALS, aside)
+            self.observer.note(f"trial {best} is the best now; the final runs of trial {before} are in {aside.name}/")
+        self.state.finals_of = best
+        self._save()
+
     # --- the oracle
     @cached_property
     def oracle(self):
@@ -178,7 +192,7 @@ class Search:
             return waiting[0] if waiting else None
         proposal = self.oracle.propose()
         if proposal is None:
-            self.state.stopped = "no further combination of values"
+            self.state.stopped = EXHAUSTED
         if proposal is None or proposal == WAIT:
             return None
         trial = Trial(len(self.state.trials) + 1, self.space.decode(proposal.encoded), proposal, self._limits())
@@ -272,7 +286,7 @@ class Search:
 
     def _prepare_worker(self, pool: Pool) -> None:
         setup: dict[str, Any] = {"kind": "trial", "content": self.state.content, "folder": str(self.folder.path)}
-        setup |= {"first": not self._told, "command": self.command}
+        setup |= {"first": not self._told, "command": self.command, "token": self.folder.token}
         pool.start(setup, self.folder / "logs" / "workers.log")
 
     def _give(self, worker: Worker, trial: Trial) -> None:

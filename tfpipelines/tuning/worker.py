@@ -16,19 +16,21 @@ from typing import Any
 from .. import training
 from ..core import config
 from ..core.files import atomic_write, write_json
+from ..core.lock import working_for
 from ..core.observer import Observer
 from ..core.run_files import LARGEST, found_json, open_own, read_text
 from ..core.run_folder import RunFolder
 from ..datasets import Findings
-from ..errors import ConfigError, RunInUseError, TfpipelinesError
+from ..errors import ConfigError, RunInUseError, TakenOverError, TfpipelinesError
 from ..runner import Runner
 from ..tasks import SCHEMAS, new_task
 from ..tasks.base import Task
 from ..tasks.trainable import Trainable
-from .attempt import Halt, Halted, attempt, begin_part, kept, print_trace
+from .attempt import PAUSED, Halt, Halted, attempt, begin_part, kept, print_trace
 from .state import BATCH_SIZE, RESULT
 
 _PATIENCE = 30.0  # seconds in which a thread begins, or that a process which is about to die still holds a folder
+_COURTESY = 5.0  # of them, for a process of an earlier supervisor, which may write nothing any more
 
 
 class _Line:
@@ -88,14 +90,14 @@ def main(connection, setup: dict[str, Any]) -> None:
     Args:
         connection: to the supervisor.
         setup: `kind` (trial or final), `content` of the pipeline, `folder` of the search, `command`, `log`,
-            `environment`; `threads` to take, 0 for all; `gpu` to see, None for all. A trial: `first` (whether to tell
-            of the data). A final run: `values`, `seed`, `run` (its folder).
+            `environment`; `token` of the lease on that folder; `threads` to take, 0 for all; `gpu` to see, None for
+            all. A trial: `first` (whether to tell of the data). A final run: `values`, `seed`, `run` (its folder).
     """
-    _settle(setup)
     halt = Halt()
+    _settle(setup, halt)
     line = _Line(connection, halt)
     try:
-        with training.memory_errors():
+        with training.memory_errors(), working_for(Path(setup["folder"]), setup["token"]):
             {"trial": _trial, "final": _final}[setup["kind"]](line, halt, setup)
     except Halted as end:
         line.send("halted", str(end))
@@ -109,10 +111,17 @@ def main(connection, setup: dict[str, Any]) -> None:
     os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
 
 
-def _settle(setup: dict[str, Any]) -> None:
+def _settle(setup: dict[str, Any], halt: Halt) -> None:
     """Signals, output and device of the process."""
+
+    def pause(*_: Any) -> None:  # cluster managers send SIGTERM to all processes of a job
+        if not halt.deferred:
+            os._exit(128 + signal.SIGTERM)
+        halt.ask(PAUSED)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to all; the supervisor decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, pause)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _write_to(Path(setup["log"]))
     os.environ.clear()  # the server has that of the moment it was started
     os.environ |= {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
@@ -144,7 +153,7 @@ def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     line.send("ready", facts)
     job = line.receive()
     folder = RunFolder(Path(job["folder"]))
-    with _held(folder):
+    with _held(folder, setup["token"]):
         _write_to(folder / "logs" / "run.log")
         began = time.perf_counter()
         result, keep = attempt(line, halt, setup["content"], job, task, fold, folder)
@@ -191,16 +200,22 @@ def _prepare(task: Task, observer: Observer, halt: Halt, search: RunFolder) -> t
 
 
 @contextmanager
-def _held(folder: RunFolder):
-    """The lock of a trial's folder, for which a dying process may have to be waited."""
-    until = time.monotonic() + _PATIENCE
+def _held(folder: RunFolder, within: str):
+    """The lock of a trial's folder, for which a dying process may have to be waited.
+
+    Args:
+        within: token of the lease on the folder of the search.
+    """
+    began = time.monotonic()
     while True:
         try:
-            with folder.locked():
+            with folder.locked(time.monotonic() - began > _COURTESY, within):
                 yield
             return
+        except TakenOverError:
+            raise
         except RunInUseError:
-            if time.monotonic() > until:
+            if time.monotonic() - began > _PATIENCE:
                 raise
             time.sleep(0.1)
 
@@ -210,7 +225,7 @@ def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
     pipeline = config.with_values(setup["content"], setup["values"], SCHEMAS, "the best pipeline")
     pipeline = pipeline.model_copy(update={"seed": setup["seed"], "split_seed": pipeline.seed_of_splits})
     task, folder = new_task(pipeline), RunFolder(Path(setup["run"]))
-    with _held(folder):
+    with _held(folder, setup["token"]):
         begin_part(folder, pipeline, setup["folder"], task.epochs)
         for name in ("splits.csv", "data.json"):  # the runner compares them with what it reads
             if not (folder / name).exists() and not any(path.startswith("data.") for path in setup["values"]):

@@ -13,6 +13,7 @@ from .own import AUTO
 from .section import Count, Section
 from .synonyms import meant
 
+BUDGETS = ("trials", "epochs", "time", "disk")  # fields that may be raised while a search goes on
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 
