@@ -18,6 +18,7 @@ from .errors import Interrupted as Interrupted
 from .errors import ResourceError as ResourceError
 from .errors import RunInUseError as RunInUseError
 from .errors import SearchError as SearchError
+from .errors import TakenOverError as TakenOverError
 from .errors import TfpipelinesError as TfpipelinesError
 from .errors import WorseError as WorseError
 from .exporting import Exported as Exported

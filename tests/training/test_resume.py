@@ -15,10 +15,12 @@ import pytest
 
 import tfpipelines
 from tfpipelines import Observer
+from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ArtifactError, ConfigError, DivergedError, Interrupted, ResourceError
 from tfpipelines.training.checkpoints import Checkpoints
 
 from ..conftest import ROOT, some
+from ..core.test_lease import move
 
 # Everything that has a state: dropout, augmentation, averaged weights, early stopping, a plateau schedule.
 FULL = {
@@ -192,6 +194,24 @@ def test_kill_in_mid_epoch_and_no_second_process_before_it(whole, start, tmp_pat
     kill_when(process, folder, held)
     assert tfpipelines.load("runs/killed").status["state"] == "running"  # nobody was left to say otherwise
     check_equal(whole, tfpipelines.resume("runs/killed", observer=Observer()))
+
+
+@pytest.mark.slow
+def test_a_run_that_was_taken_over_equals_the_whole_and_its_first_process_stops(whole, start, tmp_path):
+    process, folder = start("run", "image-cls", *WORDS, "--name", "moved"), tmp_path / "runs" / "moved"
+    until = time.monotonic() + 120
+    while not (folder / "checkpoints" / "step-000000016.json").exists():
+        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        time.sleep(0.001)
+    process.send_signal(signal.SIGSTOP)
+    move(RunFolder(folder))  # to another host, as it were
+    moved = tfpipelines.resume(folder, take_over=True, observer=Observer())
+    check_equal(whole, moved)
+    left = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix != ".log"}
+    process.send_signal(signal.SIGCONT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 6 and "runs/moved was taken over by process" in said
+    assert left == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix != ".log"}
 
 
 @pytest.mark.slow
