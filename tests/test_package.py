@@ -27,6 +27,7 @@ LAYERS = {
     "cli": 10,
     "api": 9,
     "members": 9,
+    "predicting": 8.5,
     "products": 8.5,
     "exporting": 8,
     "provenance": 8,

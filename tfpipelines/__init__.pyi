@@ -24,6 +24,8 @@ from .errors import WorseError as WorseError
 from .exporting import Exported as Exported
 from .exporting import export as export
 from .output.logs import LogObserver as LogObserver
+from .predicting import Predictions as Predictions
+from .predicting import predict_files as predict_files
 from .provenance import Problem as Problem
 from .provenance import Signed as Signed
 from .provenance import Verification as Verification

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from tfpipelines.datasets.input_columns import Origin, identifiers_of, input_columns
+from tfpipelines.datasets.identifying import identifiers_of
+from tfpipelines.datasets.input_columns import Origin, input_columns
 
 PLANTS = pd.DataFrame({"id": [7, 8, 9], "name": ["oak", None, "elm"], "height": [1.5, 2.0, 3.0]})
 PRICES = pd.DataFrame({"id": ["a", "b"], "price": [1, 2]})

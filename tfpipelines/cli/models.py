@@ -141,8 +141,21 @@ def watch(terminal, run, path, overrides, alpha, every, seed, trust):
     "--follow", is_flag=True,
     help="Answer the rows on stdin as they come, points of time series with --points; with --json as JSON lines.",
 )  # fmt: skip
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="For many images or texts: so many processes, which write parts into the folder --out. The same command goes "
+    "on where it was ended.",
+)  # fmt: skip
+@click.option("--block-size", **whole(1, 2048), help="With --workers: inputs of a part.")
+@click.option(
+    "--format", "form", type=click.Choice(("csv", "parquet")), default="csv", show_default=True,
+    help="With --workers: of the parts.",
+)  # fmt: skip
 @trust_option
-def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, keep_columns, points, follow, trust):
+def predict(
+    terminal, run, inputs, texts, out, explain, batch_size, safe_csv, keep_columns, points, follow, workers, block_size,
+    form, trust,
+):  # fmt: skip
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin: a table, or one in each line.
 
     Unreadable inputs are reported, the rest is predicted. Overrides such as data.text_column=quote set how to read.
@@ -164,6 +177,15 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
         )
     if follow and (texts or explain or inputs != ["-"]):
         raise click.UsageError("--follow goes with `-` alone, and without --text and --explain.")
+    if workers:
+        if texts or explain or points or follow or "-" in inputs or not out:
+            told = (
+                "--workers goes with PATH... and --out DIR, and without --text, --explain, --points, --follow and `-`."
+            )
+            raise click.UsageError(told)
+        form = {"block_size": block_size, "form": form, "safe_csv": safe_csv, "keep_columns": keep_columns}
+        given = {"workers": workers, "overrides": overrides, "batch_size": batch_size, "trust": trust, **form}
+        return _predict_files(terminal, run, inputs, out, given)
     loaded = opened(terminal, run, trust)
     if follow:
         from .streaming import follow_stdin
@@ -201,6 +223,27 @@ def predict(terminal, run, inputs, texts, out, explain, batch_size, safe_csv, ke
         error.result = records
         raise error
     return records
+
+
+def _predict_files(terminal, run, inputs, out, options) -> dict[str, Any]:
+    """Predictions for many files; what --json prints of them."""
+    from ..core.heartbeat import tell
+    from ..core.words import counted
+    from ..errors import DataError
+    from ..predicting import predict_files
+
+    tell(terminal.warning)
+    found = predict_files(run, inputs, out, observer=terminal, **options)
+    parts = [str(path) for path in found.parts]
+    result = {"folder": str(found.folder), "parts": parts, "count": found.count, "bad": found.bad}
+    if found.bad:
+        remedy = f"The others are predicted; {found.folder / '_errors.csv'} lists these."
+        error = DataError(f"{found.bad:,} of {found.count:,} inputs could not be read.", remedy)
+        error.result = result
+        raise error
+    if terminal.results:
+        echo(f"{counted(found.count, 'input')} predicted, in {counted(len(parts), 'part')} in {found.folder}")
+    return result
 
 
 @command(cli)

@@ -28,7 +28,7 @@ _WAIT = "Wait for it to end."
 
 
 @contextmanager
-def locked(folder: Path, *, take_over: bool = False, within: str = "") -> Iterator[str]:
+def locked(folder: Path, *, take_over: bool = False, within: str = "", is_run: bool = True) -> Iterator[str]:
     """Holds a folder for this process, and says so by a heartbeat. Whatever it writes there is refused once another
     process has taken the folder over.
 
@@ -41,6 +41,7 @@ def locked(folder: Path, *, take_over: bool = False, within: str = "") -> Iterat
         within: token of the lease on the folder around it, which this process, or the one it works for, holds. A holder
             within an earlier lease may write no longer, so it is not waited for: on another host not at all, on this
             one not with `take_over`.
+        is_run: whether it is a run folder, which errors say how to take over.
 
     Yields:
         The token of the lease.
@@ -51,7 +52,7 @@ def locked(folder: Path, *, take_over: bool = False, within: str = "") -> Iterat
     """
     lock = folder / LOCK
     try:
-        lease, before = _taken(folder, take_over, within)
+        lease, before = _taken(folder, take_over, within, is_run)
     except OSError as error:
         raise resource_error(error, lock) from error
     trouble = Trouble(shown(folder))
@@ -80,11 +81,11 @@ def working_for(folder: Path, token: str) -> Iterator[None]:
         yield
 
 
-def _taken(folder: Path, take_over: bool, within: str) -> tuple[Lease, Entry]:
+def _taken(folder: Path, take_over: bool, within: str, is_run: bool) -> tuple[Lease, Entry]:
     """The lease on a folder, and the file of its holder before.
 
     Args:
-        take_over, within: as in `locked`.
+        take_over, within, is_run: as in `locked`.
 
     Raises:
         RunInUseError: if it is not free.
@@ -102,7 +103,7 @@ def _taken(folder: Path, take_over: bool, within: str) -> tuple[Lease, Entry]:
             unproven = held is None and _may_live(holder)
             is_own = not within or holder.facts.get("within") == within  # else it is one that may write no longer
             if is_own and (unproven or not (holder.here or take_over)):
-                _require_silence(folder, holder)
+                _require_silence(folder, holder, is_run)
             offer = Lease(folder, within)
             try:
                 if offer.take(before):

@@ -37,7 +37,7 @@ def write_output(path: str | Path, content: bytes | str) -> None:
         ConfigError: if the path is a folder.
         ResourceError: if it cannot be written.
     """
-    data = _bytes(content) if isinstance(content, str) else content
+    data = as_bytes(content) if isinstance(content, str) else content
     if str(path) == STDOUT:
         sys.stdout.flush()
         if not hasattr(sys.stdout, "buffer"):  # in a notebook
@@ -91,7 +91,7 @@ def line_output(path: str | Path | None) -> Iterator[Callable[[str], None]]:
     except OSError as error:
         raise resource_error(error, path) from error
     with file:
-        yield lambda text: _write_all(file, _bytes(text), path)
+        yield lambda text: _write_all(file, as_bytes(text), path)
 
 
 def _write_all(file: RawIOBase, data: bytes, path: Path) -> None:
@@ -102,7 +102,7 @@ def _write_all(file: RawIOBase, data: bytes, path: Path) -> None:
         raise resource_error(error, path) from error
 
 
-def _bytes(text: str) -> bytes:
+def as_bytes(text: str) -> bytes:
     """UTF-8; names of files that are no UTF-8 as the bytes that they are."""
     try:
         return text.encode("utf-8", "surrogateescape")

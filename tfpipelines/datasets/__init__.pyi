@@ -23,6 +23,8 @@ from .decoding import decode_image as decode_image
 from .feature_cache import FeatureCache as FeatureCache
 from .feature_cache import FeatureStore as FeatureStore
 from .findings import Findings as Findings
+from .identifying import identifiers_among as identifiers_among
+from .identifying import identifiers_of as identifiers_of
 from .image_arrays import pixels as pixels
 from .image_inputs import decoded as decoded
 from .image_inputs import raw_images as raw_images
@@ -34,10 +36,10 @@ from .image_samples import scan_images as scan_images
 from .input_columns import cell_name as cell_name
 from .input_columns import cells_of_origins as cells_of_origins
 from .input_columns import cells_of_rows as cells_of_rows
-from .input_columns import identifiers_among as identifiers_among
 from .input_columns import input_columns as input_columns
 from .level_range import choose_range as choose_range
 from .raw_inputs import TEXT_COLUMNS as TEXT_COLUMNS
+from .raw_inputs import Inputs as Inputs
 from .replays import Replay as Replay
 from .replays import replay as replay
 from .ridge import ridge_table as ridge_table

@@ -14,10 +14,11 @@ from ..core.config.images import LevelRange, PixelData
 from ..errors import DataError
 from .decoding import printable
 from .findings import Findings
+from .identifying import is_missing
 from .image_arrays import pixels, to_uint8
 from .image_samples import as_images
 from .input_columns import Origin
-from .raw_inputs import Found, is_array, is_missing, walk_inputs
+from .raw_inputs import Found, is_array, walk_inputs
 from .source.base import SampleTable
 from .source.named_files import is_file, local_name
 from .source.requests import IMAGES, Request

@@ -1,15 +1,13 @@
 """The columns of the tables that predictions are made for: which row each comes from, and what stands there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .raw_inputs import is_missing
+from .identifying import identifiers_of, is_missing
 from .source.table_labels import clean_label
 from .table_cells import cell_text
-
-_IDENTIFIERS = ("id", "key", "uuid", "guid")  # usual names, the likeliest first; others end in _id
 
 
 class Origin(NamedTuple):
@@ -69,30 +67,7 @@ def cell_name(cell: Any) -> str | None:
     return None if is_missing(cell) else clean_label(cell_text(cell))
 
 
-def identifiers_of(cells: pd.DataFrame) -> list[str]:
-    """The column that identifies the rows of a table by its name and its distinct values, in a list; [] without."""
-    return next(([name] for name in _candidates(cells.columns) if _all_distinct(cells[name])), [])
-
-
-def identifiers_among(header: Iterable[str]) -> list[str]:
-    """The same by its name alone, for rows that are still to come."""
-    return _candidates(header)[:1]
-
-
 def cells_of_rows(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
     """Some columns of rows, values as they are in them, None where a row lacks one; for `with_input_columns`."""
     cells = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names}
     return pd.DataFrame(cells, index=range(len(rows)))
-
-
-def _candidates(header: Iterable[Any]) -> list[Any]:
-    """Columns whose names say that they identify rows, the likeliest first."""
-    names = {name: str(name).strip().lower() for name in header}
-    usual = [name for wanted in _IDENTIFIERS for name, small in names.items() if small == wanted]
-    return usual + [name for name, small in names.items() if small.endswith("_id")]
-
-
-def _all_distinct(column: pd.Series) -> bool:
-    """Whether all values are there, and no two are the same."""
-    words = pd.Series(["" if is_missing(value) else str(value).strip() for value in column], dtype=object)
-    return bool(words.ne("").all() and words.is_unique)

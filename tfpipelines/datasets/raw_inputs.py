@@ -1,10 +1,12 @@
 """Raw input for prediction: paths, globs, folders, samples, tables and values in memory, one after the other."""
 
 import glob
+import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from ..core.urls import Url, as_text, is_remote
 from ..errors import ConfigError, DataError, TfpipelinesError
 from . import remote
 from .archives import within_archive
+from .identifying import IDENTIFIERS, identifiers_of
 from .source import open_source
 from .source.base import SampleTable
 from .source.folder import File
@@ -37,6 +40,81 @@ class Found:
     value: Any = None
     error: str = ""
 
+    @property
+    def count(self) -> int:
+        """Of samples; a value, or what cannot be read, is one."""
+        return 1 if self.table is None else len(self.table.frame)
+
+    def cut(self, start: int, stop: int) -> "Found":
+        """The same with some rows of the table alone, which keeps the column that identifies all of its rows."""
+        if self.table is None or (start, stop) == (0, self.count):
+            return self
+        places = np.arange(self.count)
+        table = self.table.keep((start <= places) & (places < stop))
+        if table.given is not None and self.table.given is not None:
+            table.given.attrs[IDENTIFIERS] = identifiers_of(self.table.given)
+        return replace(self, table=table)
+
+
+class Inputs:
+    """Raw inputs that are walked through once, and predicted part by part.
+
+    Args:
+        entries: as `walk_inputs` takes them.
+
+    Attributes:
+        found: what they mean, once one part was walked through; None before.
+    """
+
+    def __init__(self, entries: list[Any]):
+        self.entries = entries
+        self.found: list[Found] | None = None
+        self._ends: list[int] = []
+
+    def part(self, start: int, stop: int) -> "Part":
+        """The inputs from one place on up to another, places counted over all rows of tables and files of folders."""
+        return Part(self, start, stop)
+
+    def take(self, found: Iterator[Found]) -> None:
+        """Keeps what they mean."""
+        self.found = list(found)
+        self._ends = list(accumulate(entry.count for entry in self.found))
+
+    @property
+    def count(self) -> int:
+        """How many there are; only once they are walked through."""
+        return self._ends[-1] if self._ends else 0
+
+    def digest(self) -> str:
+        """SHA-256 of their names in order, by which it is told whether they are still the same."""
+        digest = hashlib.sha256()
+        for entry in self.found or ():
+            items = [] if entry.table is None else entry.table.frame["item"]
+            names = "".join(f"{item}\0" for item in items)
+            digest.update(f"{entry.name}\0{entry.value}\0{entry.count}\0{names}\n".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+    def cut(self, start: int, stop: int) -> Iterator[Found]:
+        """What stands from one place up to another."""
+        first = 0
+        for entry, end in zip(self.found or (), self._ends):
+            if start < end and first < stop:
+                yield entry.cut(max(0, start - first), min(end, stop) - first)
+            first = end
+
+
+class Part(NamedTuple):
+    """Some of the inputs, which a task predicts as it does all.
+
+    Args:
+        of: all of them.
+        start, stop: the first place, and that behind the last one.
+    """
+
+    of: Inputs
+    start: int
+    stop: int
+
 
 def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]:
     """What the raw input of a prediction means.
@@ -51,6 +129,11 @@ def walk_inputs(inputs: Any, request: Request, expected: str) -> Iterator[Found]
     Raises:
         DataError: if it is nothing of the kind.
     """
+    if isinstance(inputs, Part):
+        if inputs.of.found is None:
+            inputs.of.take(walk_inputs(inputs.of.entries, request, expected))
+        yield from inputs.of.cut(inputs.start, inputs.stop)
+        return
     for entry in _entries(inputs, request, expected):
         if isinstance(entry, (Path, Url)) or (isinstance(entry, str) and request.kind is not TEXTS):
             yield from _at_path(as_text(entry), request)
@@ -92,11 +175,6 @@ def _listed(values: np.ndarray, request: Request) -> list:
         cause = f"The array of {what} has the shape {values.shape}; expected: (n,)."
         raise DataError(cause, "Give one of its columns, or a DataFrame, whose columns have names.")
     return list(np.atleast_1d(values))
-
-
-def is_missing(value: Any) -> bool:
-    """Whether there is nothing: None, NaN, NaT or pandas' NA."""
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def is_array(value: Any) -> bool:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from ..errors import DataError
 from .decoding import printable
+from .identifying import is_missing
 from .input_columns import Origin
-from .raw_inputs import is_missing, walk_inputs
+from .raw_inputs import walk_inputs
 from .source.base import SampleTable
 from .source.requests import TEXTS, Request
 from .source.table import Frame

@@ -28,6 +28,7 @@ from .plots import plot_curves as plot_curves
 from .plots import plot_importance as plot_importance
 from .plots import plot_mistakes as plot_mistakes
 from .plots import short as short
+from .predictions import cell_as_text as cell_as_text
 from .predictions import prediction_table as prediction_table
 from .predictions import to_csv as to_csv
 from .predictions import with_input_columns as with_input_columns

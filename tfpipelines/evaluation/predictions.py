@@ -101,7 +101,7 @@ def to_csv(table: pd.DataFrame, safe: bool = False, short: bool = False, header:
         header: whether the first line names the columns.
     """
     form: Any = {"index": False, "header": header, "lineterminator": "\n"}
-    table = _with_inputs(table, _as_text, "")
+    table = _with_inputs(table, cell_as_text, "")
     if "explanation" in table:
         table = table.assign(explanation=["" if not entry else _in_short(entry) for entry in table["explanation"]])
     if safe:
@@ -144,7 +144,7 @@ def _with_inputs(table: pd.DataFrame, convert: Callable[[Any], Any], missing: An
     return table
 
 
-def _as_text(cell: Any) -> str:
+def cell_as_text(cell: Any) -> str:
     """A cell of an input as it is; as JSON if it holds several values."""
     several = isinstance(cell, (list, tuple, dict, np.ndarray))
     return json.dumps(plain(cell), ensure_ascii=False) if several else str(cell)

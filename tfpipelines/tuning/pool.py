@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import types
+from collections.abc import Callable
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
@@ -63,12 +64,13 @@ class Pool:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = 0 if count == 1 else max(1, cores // count)
 
-    def start(self, setup: dict[str, Any], log: Path) -> Worker:
+    def start(self, setup: dict[str, Any], log: Path, target: Callable[[Any, dict[str, Any]], None] = begin) -> Worker:
         """A new process.
 
         Args:
             setup: for `worker.main`.
             log: where it prints to.
+            target: what it does: a function of its connection and the setup, of a light module.
 
         Raises:
             ResourceError: if the server that forks processes has ended.
@@ -77,7 +79,7 @@ class Pool:
         here, there = self._context.Pipe()
         setup = {**setup, "log": str(log), "threads": self._threads, "environment": dict(os.environ)}
         setup["gpu"] = None if slot is None else self.gpus[slot]
-        process = self._context.Process(target=begin, args=(there, setup), daemon=True)
+        process = self._context.Process(target=target, args=(there, setup), daemon=True)
         with _no_main():
             with _no_interrupt():
                 ensure_running()

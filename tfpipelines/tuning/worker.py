@@ -33,7 +33,7 @@ _PATIENCE = 30.0  # seconds in which a thread begins, or that a process which is
 _COURTESY = 5.0  # of them, for a process of an earlier supervisor, which may write nothing any more
 
 
-class _Line:
+class Line:
     """The connection to the supervisor, on which a thread listens; when the supervisor is gone, so is the process."""
 
     def __init__(self, connection, halt: Halt):
@@ -77,7 +77,7 @@ class _DataObserver(Observer):
 class _FinalObserver(Observer):
     """Reports each epoch."""
 
-    def __init__(self, line: _Line):
+    def __init__(self, line: Line):
         self.line = line
 
     def epoch(self, row, epochs, samples):
@@ -94,8 +94,8 @@ def main(connection, setup: dict[str, Any]) -> None:
             all. A trial: `first` (whether to tell of the data). A final run: `values`, `seed`, `run` (its folder).
     """
     halt = Halt()
-    _settle(setup, halt)
-    line = _Line(connection, halt)
+    settle(setup, halt)
+    line = Line(connection, halt)
     try:
         with training.memory_errors(), working_for(Path(setup["folder"]), setup["token"]):
             {"trial": _trial, "final": _final}[setup["kind"]](line, halt, setup)
@@ -111,8 +111,8 @@ def main(connection, setup: dict[str, Any]) -> None:
     os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
 
 
-def _settle(setup: dict[str, Any], halt: Halt) -> None:
-    """Signals, output and device of the process."""
+def settle(setup: dict[str, Any], halt: Halt) -> None:
+    """Signals, output and device of the process; arguments as those of `main`."""
 
     def pause(*_: Any) -> None:  # cluster managers send SIGTERM to all processes of a job
         if not halt.deferred:
@@ -141,7 +141,7 @@ def _write_to(log: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def _trial(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
+def _trial(line: Line, halt: Halt, setup: dict[str, Any]) -> None:
     base = config.with_values(setup["content"], {}, SCHEMAS, "the pipeline")
     observer, search = _DataObserver(), RunFolder(Path(setup["folder"]))
     task, fold = _prepare(new_task(base), observer, halt, search)
@@ -220,7 +220,7 @@ def _held(folder: RunFolder, within: str):
             time.sleep(0.1)
 
 
-def _final(line: _Line, halt: Halt, setup: dict[str, Any]) -> None:
+def _final(line: Line, halt: Halt, setup: dict[str, Any]) -> None:
     """A whole run with the best values."""
     pipeline = config.with_values(setup["content"], setup["values"], SCHEMAS, "the best pipeline")
     pipeline = pipeline.model_copy(update={"seed": setup["seed"], "split_seed": pipeline.seed_of_splits})
