@@ -134,6 +134,9 @@ def test_a_holder_elsewhere_is_waited_for_while_its_heart_beats(folder, holder, 
         folder.locked().__enter__()
     assert "free in 3" in told.value.remedy or "free in 40" in told.value.remedy
     assert "tfpipe resume run --take-over" in told.value.remedy
+    with pytest.raises(RunInUseError) as told, locked(folder.path, is_run=False):
+        pass
+    assert told.value.remedy.endswith(" s.")
     move(folder, silent=-600)  # the clock of the file system was set back: not yet free, but for whoever asks for it
     with pytest.raises(RunInUseError), folder.locked():
         pass

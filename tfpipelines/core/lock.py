@@ -115,15 +115,16 @@ def _taken(folder: Path, take_over: bool, within: str, is_run: bool) -> tuple[Le
     raise RunInUseError(f"{shown(folder)} is in use by {chain(folder)[-1].holder}.", _WAIT)
 
 
-def _require_silence(folder: Path, holder: Entry) -> None:
-    """Raises RunInUseError if a holder whose end nothing here proves may be alive."""
+def _require_silence(folder: Path, holder: Entry, is_run: bool) -> None:
+    """Raises RunInUseError if a holder whose end nothing here proves may be alive; `is_run`: as in `locked`."""
     cause = f"{shown(folder)} is in use by {holder.holder}"
     command = f"tfpipe resume {quoted(shown(folder))} --take-over"
     if not holder.token:
         raise RunInUseError(f"{cause}, or was so when it died.", f"If nothing runs there any more: {command}")
     silent = max(0.0, clock(folder) - holder.beaten)
     if silent <= SECONDS:
-        left = f"If it is dead, the folder is free in {SECONDS - silent:.0f} s, or at once with: {command}"
+        at_once = f", or at once with: {command}" if is_run else "."
+        left = f"If it is dead, the folder is free in {SECONDS - silent:.0f} s{at_once}"
         raise RunInUseError(f"{cause}, whose last heartbeat was {silent:.0f} s ago.", left)
 
 

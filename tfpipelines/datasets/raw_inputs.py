@@ -89,7 +89,7 @@ class Inputs:
         """SHA-256 of their names in order, by which it is told whether they are still the same."""
         digest = hashlib.sha256()
         for entry in self.found or ():
-            items = [] if entry.table is None else entry.table.frame["item"]
+            items: Iterable[Any] = [] if entry.table is None else entry.table.frame["item"]
             names = "".join(f"{item}\0" for item in items)
             digest.update(f"{entry.name}\0{entry.value}\0{entry.count}\0{names}\n".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
