@@ -40,7 +40,7 @@ def search(tmp_path):
     state = State({}, {})
     facts = {"folder": folder, "stop": stop, "settings": settings, "best": best, "state": state}
     facts |= {"objective": SimpleNamespace(metric="val_loss", direction="min"), "final_epochs": 3}
-    return SimpleNamespace(**facts, command="", observer=Observer())
+    return SimpleNamespace(**facts, command="", observer=Observer(), begin_finals=lambda: None)
 
 
 DONE = ("done", {"time": {"total": 1.0}})

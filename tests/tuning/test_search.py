@@ -189,7 +189,7 @@ def test_a_search_that_was_stopped_ends_as_one_that_was_not():
     assert events(resumed) == events(whole)
     seen = Seen()
     assert tfpipelines.resume("runs/stopped", observer=seen).folder == resumed.folder
-    more = "more trials are a new search: tfpipe tune runs/stopped/pipeline.yaml search.trials=N"
+    more = "more trials: tfpipe resume runs/stopped search.trials=N"
     assert seen.notes == [f"runs/stopped is done already; {more}"]
 
 
