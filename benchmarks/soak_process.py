@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class Child:
 
     def __init__(self, home: Path, target, words):
         self.home = home
+        self._servers: set[psutil.Process] = set()
+        self._workers: set[psutil.Process] = set()
         self.here, there = multiprocessing.Pipe()
         address = forkserver._forkserver._forkserver_address  # type: ignore[attr-defined]
         self.process = multiprocessing.Process(target=entered, args=(there, address, str(home), target, words))
@@ -38,6 +41,7 @@ class Child:
     def alive(self, seconds: float) -> bool:
         """Whether it is still there after so long."""
         self.process.join(seconds)
+        self.family()
         return self.process.is_alive()
 
     def result(self, seconds: float) -> Any:
@@ -65,9 +69,15 @@ class Child:
         return told if told is not None else f"signal {-code}" if code and code < 0 else f"code {code}"
 
     def family(self) -> list[psutil.Process]:
-        """It and its workers, which are children of the server, too."""
-        server = psutil.Process(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
-        return sorted(server.children(), key=lambda process: process.pid != self.process.pid)
+        """It and its workers: children of the server of its own, or of the one that it was forked from."""
+        common = psutil.Process(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
+        with suppress(psutil.NoSuchProcess):
+            self._servers |= set(psutil.Process(self.process.pid).children())
+        for server in self._servers:
+            with suppress(psutil.NoSuchProcess):
+                self._workers |= set(server.children())  # which are known, too, once supervisor and server are gone
+        found = {one for one in {*common.children(), *self._workers} if one.is_running()}
+        return sorted(found, key=lambda process: (process.pid != self.process.pid, process.pid))
 
     def workers(self) -> list[psutil.Process]:
         """Its worker processes."""
