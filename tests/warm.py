@@ -17,8 +17,12 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
-from multiprocessing import util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver, util
+from pathlib import Path
+
+import pytest
 
 COUNT = 5  # of waiting processes: more than the tests of one process of pytest use
 _HIGH = 500  # what a waiting process has open is below it
@@ -199,3 +203,16 @@ def _run(words: list[str]) -> None:
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:
         exec(what, {"__name__": "__main__"})
+
+
+@contextmanager
+def server_of_workers() -> Iterator[pytest.MonkeyPatch]:
+    """Inside, the server from which worker processes are forked is a new one, begun when it is needed. What is patched
+    meanwhile is put back.
+    """
+    forkserver._forkserver._stop()  # that of tests in other folders
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1]))
+        patch.setattr(util, "spawnv_passfds", spawnv_passfds)
+        yield patch
+        forkserver._forkserver._stop()

@@ -1,22 +1,16 @@
 """Worker processes of predictions in tests."""
 
-from multiprocessing import forkserver, util
-
 import pytest
 
 from .. import warm
-from ..conftest import ROOT, TINY, write_photos
+from ..conftest import TINY, write_photos
 
 
 @pytest.fixture(autouse=True, scope="package")
 def _server():
     """The server from which they are forked begins when it is needed."""
-    forkserver._forkserver._stop()  # that of tests in other folders
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setattr(util, "spawnv_passfds", warm.spawnv_passfds)
+    with warm.server_of_workers():
         yield
-        forkserver._forkserver._stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,8 @@ from typing import Any
 
 from .. import training
 from ..core.lock import working_for
-from ..errors import TfpipelinesError
-from ..tuning.attempt import Halt, print_trace
-from ..tuning.worker import Line, settle
+from ..tuning.attempt import Halt
+from ..tuning.worker import Line, settle, telling
 from .block import BlockPredictor
 from .blocks import Plan
 
@@ -27,7 +26,7 @@ def main(connection, setup: dict[str, Any]) -> None:
     settle(setup, halt)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # parts are whole or not there
     line = Line(connection, halt)
-    try:
+    with telling(line, setup["log"]):
         plan, folder = Plan(**setup["plan"]), Path(setup["folder"])
         os.chdir(plan.base)
         with training.memory_errors(), working_for(folder, setup["token"]):
@@ -36,11 +35,4 @@ def main(connection, setup: dict[str, Any]) -> None:
             line.send("ready", (counted.count, counted.digest))
             while (number := line.receive()) is not None:
                 line.send("done", (number, predictor.carry_out(number)))
-    except TfpipelinesError as error:
-        print_trace()
-        line.send("fatal", error)
-    except Exception as error:
-        print_trace()
-        cause = f"This is a bug in tfpipelines: {type(error).__name__}: {error}"
-        line.send("fatal", TfpipelinesError(cause, f"Its traceback is in {setup['log']}."))
     os._exit(0)

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,19 +97,31 @@ def main(connection, setup: dict[str, Any]) -> None:
     halt = Halt()
     settle(setup, halt)
     line = Line(connection, halt)
+    with telling(line, setup["log"]):
+        try:
+            with training.memory_errors(), working_for(Path(setup["folder"]), setup["token"]):
+                {"trial": _trial, "final": _final}[setup["kind"]](line, halt, setup)
+        except Halted as end:
+            line.send("halted", str(end))
+    os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
+
+
+@contextmanager
+def telling(line: Line, log: str) -> Iterator[None]:
+    """What fails inside is told to the supervisor, and its traceback goes to the log of the process.
+
+    Args:
+        log: its path, to name.
+    """
     try:
-        with training.memory_errors(), working_for(Path(setup["folder"]), setup["token"]):
-            {"trial": _trial, "final": _final}[setup["kind"]](line, halt, setup)
-    except Halted as end:
-        line.send("halted", str(end))
+        yield
     except TfpipelinesError as error:
         print_trace()
         line.send("fatal", error)
     except Exception as error:
         print_trace()
         cause = f"This is a bug in tfpipelines: {type(error).__name__}: {error}"
-        line.send("fatal", TfpipelinesError(cause, f"Its traceback is in {setup['log']}."))
-    os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
+        line.send("fatal", TfpipelinesError(cause, f"Its traceback is in {log}."))
 
 
 def settle(setup: dict[str, Any], halt: Halt) -> None:
