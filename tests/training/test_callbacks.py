@@ -9,6 +9,7 @@ import pytest
 
 from tfpipelines import training
 from tfpipelines.errors import ArtifactError, DivergedError
+from tfpipelines.training import callbacks
 from tfpipelines.training.checkpoints import Checkpoints, dump, restore
 
 
@@ -101,6 +102,13 @@ def test_nan_stops(logs):
     with pytest.raises(DivergedError, match="loss is (nan|inf) at epoch 3") as caught:
         training.StopOnNaN(0.1).on_epoch_end(2, logs)
     assert "train.learning_rate (it is 0.1)" in caught.value.remedy
+
+
+def test_nan_without_memory_is_no_divergence(monkeypatch):
+    monkeypatch.setattr(callbacks, "memory_is_gone", lambda: True)
+    with pytest.raises(MemoryError):
+        training.StopOnNaN(0.1).on_epoch_end(2, {"loss": math.nan})
+    training.StopOnNaN(0.1).on_epoch_end(2, {"loss": 1.0})
 
 
 def test_dump_and_restore_give_the_same_future(model):

@@ -1,11 +1,14 @@
 """What this machine has: free memory, and the folder of what may be made again."""
 
 import ctypes
+import mmap
 import os
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+_FEW = 2**23  # bytes
 
 
 def free_memory() -> int:
@@ -23,6 +26,15 @@ def _reclaimable(facts: Path) -> int:
     """Bytes of a control group's memory that hold copies of files, and are given up where others need them."""
     found = dict(line.split() for line in facts.read_text().splitlines())
     return int(found.get("inactive_file", 0))
+
+
+def memory_is_gone() -> bool:
+    """Whether this process gets no more memory, not even a few MB, as under a limit of its address space."""
+    try:
+        mmap.mmap(-1, _FEW).close()
+    except (OSError, MemoryError):
+        return True
+    return False
 
 
 def release_memory() -> None:

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from ..core.files import atomic_write
+from ..core.machine import memory_is_gone
 from ..errors import DivergedError, ResourceError
 
 _SAVE_INTERVAL = 30.0  # seconds
@@ -71,6 +72,8 @@ class StopOnNaN(keras.callbacks.Callback):
     def _check(self, logs, where: str, at_once: bool = False) -> None:
         for name, value in (logs or {}).items():
             if name.endswith("loss") and not math.isfinite(value):
+                if memory_is_gone():  # kernels that get none may compute NaN without an error
+                    raise MemoryError
                 rate = f"train.learning_rate (it is {self.learning_rate:g})"
                 remedy = f"Lower {rate}, or set train.clip_norm=1.0 or train.warmup_epochs=1."
                 error = DivergedError(f"Training diverged: {name} is {value} at {where}.", remedy)
