@@ -57,6 +57,33 @@ def test_a_folder_in_which_nothing_was_begun_is_begun_in(photos, tmp_path):
     assert run(photos, observer=Observer()).status["state"] == "done"
 
 
+def test_weights_that_it_began_from_are_part_of_a_run(tmp_path, monkeypatch):
+    folder, files = RunFolder.create(tmp_path, "x", "mine"), [tmp_path / "model.keras"]
+    files[0].write_bytes(b"weights")
+    begun.require_same_start(folder, [])
+    with pytest.raises(ConfigError, match="began from no earlier run, and --from asks for these"):
+        begun.require_same_start(folder, files)
+    (folder / "start-model.keras").write_bytes(b"weights")
+    begun.require_same_start(folder, files)
+    with pytest.raises(ConfigError, match="began from weights of an earlier run, and --from asks for no earlier run"):
+        begun.require_same_start(folder, [])
+    files[0].write_bytes(b"others")
+    with pytest.raises(ConfigError, match="began from other weights"):
+        begun.require_same_start(folder, files)
+
+
+def test_nothing_has_begun_before_all_that_it_begins_from_is_there(photos, tmp_path, monkeypatch):
+    """A process that dies while it copies the weights that a run starts from."""
+    earlier = run(photos, observer=Observer())
+    os.rename("runs/mine", "runs/earlier")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "copyfile", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        run(photos, start="runs/earlier", observer=Observer())
+    assert begun.begun("runs", "mine") is None and earlier is not None
+    again = run(photos, start="runs/earlier", observer=Observer())
+    assert (again.folder / "start-model.keras").is_file()
+
+
 def test_a_folder_of_something_else_is_not_begun_in(photos, tmp_path):
     (tmp_path / "runs" / "mine" / "checkpoints").mkdir(parents=True)
     (tmp_path / "runs" / "mine" / "checkpoints" / "notes.txt").write_text("mine")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .catalogue import list_pipelines
 from .core import config, plugins
-from .core.begun import begun, require_begun_as
+from .core.begun import begun, require_begun_as, require_same_start
 from .core.files import atomic_write
 from .core.heartbeat import tell as tell_of_heartbeats
 from .core.lock import wait_for_silence
@@ -87,10 +87,13 @@ def run(
     resolved = config.with_absolute_paths(loaded.pipeline)
     task = new_task(resolved)
     require_trust(resolved)
+    given = [origin.parent / name for name in task.weight_files] if origin else []
+    starting = [path for path in given if path.is_file() and not path.is_symlink()]
     if resume_if_exists and (earlier := begun(out, name)) is not None:
         of_url = is_url(resolved.data.path)
         asked = resolved if of_url else task.products().asked or resolved
         require_begun_as(earlier, asked, any_batch_size=loaded.default_batch_size)
+        require_same_start(earlier, starting)
         return cast(Run, _go_on(earlier, observer, command, trust))
     if (here := _with_copies(resolved, observer)) is not resolved:
         resolved = here
@@ -114,10 +117,9 @@ def run(
                 folder.set_status(
                     "running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs, **facts
                 )
-                write_pipeline(folder, resolved)
-                for path in [origin.parent / name for name in task.weight_files] if origin else ():
-                    if path.is_file() and not path.is_symlink():
-                        atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
+                for path in starting:
+                    atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
+                write_pipeline(folder, resolved)  # last: what has none has not begun
                 observer.started(folder, resolved)
                 for note in notes:
                     observer.note(note)

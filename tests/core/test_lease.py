@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tfpipelines.core import heartbeat, lease, lock
+from tfpipelines.core import files, heartbeat, lease, lock
 from tfpipelines.core.files import atomic_write
 from tfpipelines.core.lease import LOCK, SECONDS, Lease, chain
 from tfpipelines.core.lock import locked, wait_for_silence, waiting, working_for
@@ -252,7 +252,7 @@ def test_a_file_system_without_locks_has_the_heartbeat_alone(folder, monkeypatch
 
 
 def test_a_lock_that_someone_removes_is_not_lost_until_another_takes_it(folder):
-    with pytest.raises(TakenOverError, match="taken over by process"), folder.locked():
+    with pytest.raises(TakenOverError, match="taken over by another process, which has ended"), folder.locked():
         for path in folder.path.glob(f"{LOCK}*"):
             path.unlink()
         atomic_write(folder / "file", "x")
@@ -400,3 +400,48 @@ def test_a_wait_for_another_host_ends_with_a_heartbeat_or_without(folder, monkey
     wait_for_silence(folder.path, notes.append)
     with pytest.raises(RunInUseError), folder.locked():
         pass
+
+
+def test_processes_of_one_number_on_two_hosts_write_other_temporary_files(tmp_path, monkeypatch):
+    """In containers all are number 1: a file that one has half written must not be renamed by another."""
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    path = tmp_path / f"{'x' * 240}.keras"
+    here = files.temporary_path(path)
+    monkeypatch.setattr(files, "_process", files._Process())
+    there = files.temporary_path(path)
+    assert here != there and here.suffix == ".keras" and len(os.fsencode(here.name)) <= 255
+    files.atomic_write(path, b"whole")
+    assert path.read_bytes() == b"whole" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_forked_process_does_not_give_the_folder_free(tmp_path, monkeypatch):
+    with locked(tmp_path) as token:
+        held = lease.Lease(tmp_path, "")
+        monkeypatch.setattr(held, "token", token)
+        monkeypatch.setattr(held, "_pid", os.getpid() + 1)
+        held.release()
+        held.withdraw()
+        lease.require_holder(tmp_path, token)
+
+
+def test_a_full_disk_while_waiting_is_told_as_such(tmp_path, monkeypatch):
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / ".lock").write_text(json.dumps({"pid": 7, "host": "elsewhere", "token": "0123456789abcdef"}))
+    monkeypatch.setattr(lock, "clock", full)
+    with pytest.raises(ResourceError, match="full"):
+        lock.wait_for_silence(tmp_path, print)
+    with pytest.raises(ResourceError, match="full"), lock.waiting(tmp_path):
+        pass
+    assert lock.in_use(tmp_path) and lock.beats_elsewhere(tmp_path)
+    os.utime(tmp_path / ".lock", (1, 1))
+    assert not lock.in_use(tmp_path)
+
+
+def test_a_process_that_took_over_and_has_ended_is_not_said_to_go_on(tmp_path):
+    with locked(tmp_path) as token:
+        (tmp_path / f".lock.{token}").write_text("")
+        with pytest.raises(TakenOverError, match="which has ended"):
+            lease.require_holder(tmp_path, token)
+        (tmp_path / f".lock.{token}").unlink()

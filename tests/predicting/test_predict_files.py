@@ -3,9 +3,10 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ from tfpipelines.errors import ConfigError, DataError, Interrupted, ResourceErro
 from tfpipelines.evaluation import to_csv
 from tfpipelines.predicting import entry
 from tfpipelines.predicting.block import BlockPredictor
-from tfpipelines.predicting.blocks import Plan
+from tfpipelines.predicting.blocks import Plan, answer_hash
 
 from ..conftest import write_photos
 
@@ -46,7 +47,13 @@ def expected(run, inputs, **options):
 
 def planned(run, inputs, folder, **changes):
     folder.mkdir(exist_ok=True)
-    facts = {"run": str(run.folder), "model": "", "inputs": inputs, "base": os.getcwd(), "overrides": {}}
+    facts = {
+        "run": str(run.folder),
+        "model": answer_hash(run.folder, ()),
+        "inputs": inputs,
+        "base": os.getcwd(),
+        "overrides": {},
+    }
     facts |= {"batch_size": 8, "block_size": 8, "form": "csv", "keep_columns": False, "safe_csv": False}
     predictor = BlockPredictor(Plan(**facts | changes), folder, inputs)
     predictor.count()
@@ -74,6 +81,39 @@ def test_parts_hold_what_one_call_answers_and_bad_files_are_listed(trained, phot
     assert before == {path: path.stat().st_mtime_ns for path in parts}
     other = tfpipe(*command, "--keep-columns")
     assert other.code == 2 and "keep_columns: False -> True" in other.err
+
+
+def test_what_has_changed_since_is_noticed(trained, photos, tmp_path):
+    """Files that came, or changed their size, also once all is done; and the files that answers depend on."""
+    shutil.copytree(trained.folder, tmp_path / "run", symlinks=True)
+    run = tfpipelines.load(tmp_path / "run")
+    plan = planned(run, [str(photos)], tmp_path / "parts").plan
+    (photos / "one" / "003.png").write_bytes(b"another size")
+    with pytest.raises(DataError, match="other names or sizes"):
+        BlockPredictor(plan, tmp_path / "parts", [str(photos)]).count()
+    (photos / "one" / "zzz.png").write_bytes(b"one more")
+    with pytest.raises(DataError, match="37 instead of 36"):
+        BlockPredictor(plan, tmp_path / "parts", [str(photos)]).count()
+    (tmp_path / "run" / "threshold.json").write_text("{}")
+    with pytest.raises(DataError, match="has changed since these predictions began"):
+        BlockPredictor(plan, tmp_path / "parts", [str(photos)]).count()
+
+
+def test_places_may_differ_where_the_files_are_the_same(tmp_path):
+    facts = {"run": "/here/run", "model": "0", "base": "/here", "overrides": {}, "batch_size": 8, "block_size": 8}
+    facts |= {"form": "csv", "keep_columns": False, "safe_csv": False}
+    plan, other = (Plan(inputs=["/photos", "https://host/a.zip"], **facts | more) for more in ({}, {"base": "/there"}))
+    plan.require_same(tmp_path, replace(other, run="/there/run"))
+    assert plan.here(other).base == "/there"
+    relative = replace(plan, inputs=["photos"])
+    with pytest.raises(ConfigError, match="other predictions") as caught:
+        relative.require_same(tmp_path, replace(other, inputs=["photos"]))
+    assert caught.value.details == ("base: /here -> /there",)
+    named = replace(plan, inputs=["odd\udce9.png"])
+    named.save(tmp_path)
+    known = Plan.load(tmp_path)
+    known.require_same(tmp_path, named)
+    assert known.here(named) == named
 
 
 def test_any_process_writes_the_same_part_and_all_have_the_same_columns(trained, photos, tmp_path):

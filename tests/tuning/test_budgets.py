@@ -58,11 +58,17 @@ def test_higher_budgets_are_written_and_recorded(begun):
 
 
 def test_a_process_that_dies_between_record_and_pipeline_is_no_obstacle(begun, monkeypatch):
+    begun.set_status("done")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(State, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        raised(begun, search__trials=9)
+    assert begun.status["state"] == "running"  # so that whoever goes on does not take it for done
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(budgets, "write_pipeline", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         raised(begun, search__trials=9)
     assert "trials: 4\n" in (begun / "pipeline.yaml").read_text()
     assert raised(begun)[0].search.trials == 9 and "trials: 9\n" in (begun / "pipeline.yaml").read_text()
+    assert begun.status["state"] == "running"
     (begun / "pipeline.yaml").write_text((begun / "pipeline.yaml").read_text().replace("trials: 9\n", "trials: 7\n"))
     with pytest.raises(ConfigError, match="has changed since the search began"):  # as always
         raised(begun)

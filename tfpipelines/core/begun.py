@@ -5,7 +5,7 @@ from pathlib import Path
 from ..errors import ConfigError
 from . import config
 from .config.search import BUDGETS
-from .files import TEMPORARY
+from .files import TEMPORARY, file_hash
 from .lock import LOCK
 from .manifest import STATUS
 from .run_folder import DEFAULT_BATCH_SIZE, PARTS, PRODUCTS, START, RunFolder
@@ -70,6 +70,24 @@ def require_begun_as(
     if changed:
         remedy = "Choose another --name, or give the values that it began with."
         raise ConfigError(f"{folder} is {'a search' if search else 'a run'} of another pipeline.", remedy, changed)
+
+
+def require_same_start(folder: RunFolder, files: list[Path]) -> None:
+    """Refuses to go on with a run that began from other weights.
+
+    Args:
+        files: those of the earlier run that is asked for; [] without one.
+
+    Raises:
+        ConfigError: if the run began from others, or from none.
+    """
+    asked = {f"{START}{path.name}": file_hash(path) for path in files}
+    began = {path.name: file_hash(path) for path in folder.path.glob(f"{START}*") if path.is_file()}
+    if asked != began:
+        words = ["no earlier run", "weights of an earlier run"]
+        other = "other weights of an earlier run" if asked and began else words[bool(began)]
+        cause = f"{folder} began from {other}, and --from asks for {'these' if asked else words[0]}."
+        raise ConfigError(cause, "Choose another --name, or give the --from that it began with.")
 
 
 def _same_place(before: object, asked: str, inside: bool) -> bool:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -15,7 +16,25 @@ from ..errors import ResourceError
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = ".tmp-"  # prefix of what is being written
+_LONGEST_NAME = 200  # bytes of the name of a file that stand in that of its temporary one
 _fences: dict[str, Callable[[], None]] = {}  # by folder that this process holds
+
+
+class _Process:
+    """What tells this process from all others, also from those of other hosts with the same number."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(4)
+
+
+_process = _Process()
+os.register_at_fork(after_in_child=_process.__init__)  # type: ignore[misc]
+
+
+def temporary_path(path: Path) -> Path:
+    """Where a process writes what is to become a file: `.tmp-PID-TOKEN-NAME` beside it, a name no other process has."""
+    name = os.fsdecode(os.fsencode(path.name)[-_LONGEST_NAME:])
+    return path.with_name(f"{TEMPORARY}{os.getpid()}-{_process.token}-{name}")
 
 
 @contextmanager
@@ -63,7 +82,7 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
         TakenOverError: if another process has taken over the folder; the old file stays, too.
     """
     require_held(path)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = temporary_path(path)
     try:
         if callable(content):
             content(temporary)

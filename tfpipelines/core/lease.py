@@ -56,8 +56,8 @@ class Entry(NamedTuple):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """`pid`, `host`, `boot` and `token` (0.1.0 wrote neither of them), and `within` in a folder inside of another;
-        {} if nobody holds it.
+        """`pid`, `host`, `boot` and `token` (0.1.0 wrote no `boot` and no `token`), and `within` in a folder inside of
+        another; {} if nobody holds it.
         """
         try:
             content = json.loads(self.text)
@@ -165,6 +165,7 @@ class Lease:
         self.folder, self.token, self.trouble = folder, secrets.token_hex(8), ""
         self._offer = folder / f"{TEMPORARY}{os.getpid()}-lock-{self.token}"
         self._claim: Path | None = None
+        self._pid = os.getpid()
         self._beaten, self._mutex = time.monotonic(), threading.Lock()
         facts = {"pid": os.getpid(), "host": hostname(), "boot": boot(), "token": self.token}
         self._text = json.dumps(facts | ({"within": within} if within else {})).encode()
@@ -215,7 +216,7 @@ class Lease:
     def withdraw(self) -> None:
         """Undoes an offer that was not taken."""
         with suppress(OSError):
-            for path in (self._claim, self._offer):
+            for path in (self._claim, self._offer) if self._pid == os.getpid() else ():
                 if path is not None:
                     path.unlink(missing_ok=True)
         self._close()
@@ -238,9 +239,11 @@ class Lease:
             self.trouble = error.strerror or str(error)
 
     def release(self) -> None:
-        """Gives the folder free, if it is still held."""
+        """Gives the folder free, if it is still held. What was forked from the process that holds it only closes the
+        file.
+        """
         try:
-            if self._file is not None and chain(self.folder)[-1].token == self.token:
+            if self._file is not None and self._pid == os.getpid() and chain(self.folder)[-1].token == self.token:
                 if self._claim is not None:
                     self._claim.unlink(missing_ok=True)
                 os.ftruncate(self._file, 0)
@@ -268,5 +271,8 @@ def require_holder(folder: Path, token: str) -> None:
         return
     holder = chain(folder)[-1]
     if holder.token != token and holder.inode:  # without a lock, nobody has taken it over: someone has removed it
+        if not holder.token:
+            cause = f"{shown(folder)} was taken over by another process, which has ended, so this process has stopped."
+            raise TakenOverError(cause, "Nothing was written here since; `tfpipe list runs` shows its state.")
         cause = f"{shown(folder)} was taken over by {holder.holder}, so this process has stopped."
         raise TakenOverError(cause, "It goes on there; nothing was written here since.")

@@ -134,7 +134,15 @@ def wait_for_silence(folder: Path, tell: Callable[[str], None]) -> None:
 
     Args:
         tell: is told of the wait.
+
+    Raises:
+        ResourceError: if the files cannot be read or written.
     """
+    with _as_resource_error(folder):
+        _wait_for_silence(folder, tell)
+
+
+def _wait_for_silence(folder: Path, tell: Callable[[str], None]) -> None:
     first, told = chain(folder)[-1], False
     while first.token and not first.here and (left := SECONDS - clock(folder) + first.beaten) >= 0:
         if not told:
@@ -144,6 +152,14 @@ def wait_for_silence(folder: Path, tell: Callable[[str], None]) -> None:
         now = chain(folder)[-1]
         if (now.token, now.beaten) != (first.token, first.beaten):
             return
+
+
+@contextmanager
+def _as_resource_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise resource_error(error, folder / LOCK) from error
 
 
 @contextmanager
@@ -209,8 +225,10 @@ def waiting(folder: Path, seconds: float = 10.0) -> Iterator[None]:
     while True:
         with open_own(folder / LOCK, "a+") as file:
             if _flock(file, fcntl.LOCK_EX) is not False and _is_same(file, folder / LOCK):
-                holder = chain(folder)[-1]
-                if not holder.token or holder.here or clock(folder) - holder.beaten > SECONDS:
+                with _as_resource_error(folder):
+                    holder = chain(folder)[-1]
+                    free = not holder.token or holder.here or clock(folder) - holder.beaten > SECONDS
+                if free:
                     yield
                     return
         if time.monotonic() > until:
@@ -219,8 +237,21 @@ def waiting(folder: Path, seconds: float = 10.0) -> Iterator[None]:
 
 
 def in_use(folder: Path) -> bool:
-    """Whether a process of this host holds a folder at the moment."""
-    return _is_locked(folder / LOCK)
+    """Whether a process may hold a folder at the moment: one of this host, or one of another host whose last heartbeat
+    is not long ago by the clock of this one. Nothing is written.
+    """
+    return beats_elsewhere(folder) or _is_locked(folder / LOCK)
+
+
+def beats_elsewhere(folder: Path) -> bool:
+    """Whether a process of another host holds a folder, whose last heartbeat is less than three times the lease old by
+    the clock of this host, since clocks of hosts differ.
+    """
+    try:
+        holder = chain(folder)[-1]
+    except OSError:
+        return False
+    return bool(holder.token) and not holder.here and time.time() - holder.beaten < 3 * SECONDS
 
 
 def _remove_leftovers(folder: Path, before: Entry) -> None:

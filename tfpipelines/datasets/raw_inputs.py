@@ -2,6 +2,8 @@
 
 import glob
 import hashlib
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -86,12 +88,22 @@ class Inputs:
         return self._ends[-1] if self._ends else 0
 
     def digest(self) -> str:
-        """SHA-256 of their names in order, by which it is told whether they are still the same."""
+        """SHA-256 of their names in order, of the sizes of their files and of their texts, to find out whether they
+        have changed.
+        """
         digest = hashlib.sha256()
         for entry in self.found or ():
-            items: Iterable[Any] = [] if entry.table is None else entry.table.frame["item"]
-            names = "".join(f"{item}\0" for item in items)
-            digest.update(f"{entry.name}\0{entry.value}\0{entry.count}\0{names}\n".encode("utf-8", "surrogatepass"))
+            told = f"{entry.name}\0{entry.value}\0{entry.count}\n"
+            digest.update(told.encode("utf-8", "surrogatepass"))
+            if entry.table is None:
+                continue
+            frame, source = entry.table.frame, entry.table.source
+            digest.update(f"{_size(source.path)}\n".encode())
+            for item in frame["item"]:
+                size = "" if source.root is None else _size(source.root / str(item))
+                digest.update(f"{item}\0{size}\n".encode("utf-8", "surrogatepass"))
+            for text in frame["text"] if "text" in frame else ():
+                digest.update(f"{text}\0".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
     def cut(self, start: int, stop: int) -> Iterator[Found]:
@@ -101,6 +113,15 @@ class Inputs:
             if start < end and first < stop:
                 yield entry.cut(max(0, start - first), min(end, stop) - first)
             first = end
+
+
+def _size(path: Path) -> int | str:
+    """Of a file in bytes; "" of what is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return found.st_size if stat.S_ISREG(found.st_mode) else ""
 
 
 class Part(NamedTuple):

@@ -6,15 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from ..core.files import atomic_write
+from ..core.files import atomic_write, require_held
 from ..core.outputs import as_bytes
 from ..core.urls import Url
 from ..core.words import is_url
 from ..datasets import Inputs, identifiers_of
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..evaluation import cell_as_text, to_csv, with_input_columns
 from ..result import Run, open_run
-from .blocks import Plan
+from ..tasks import task_class
+from .blocks import Plan, answer_hash
 
 
 class BlockPredictor:
@@ -37,11 +38,15 @@ class BlockPredictor:
         return open_run(self.plan.run, self.trust)
 
     def count(self) -> Plan:
-        """The plan with the number of inputs and the hash of their names.
+        """The plan with the number of inputs and the hash of their names and sizes.
 
         Raises:
-            DataError: if they are not those that it was made for.
+            DataError: if they, or the files of the run, are not those that it was made for.
         """
+        run = self._run
+        if answer_hash(run.folder, task_class(run.pipeline.task).weight_files) != self.plan.model:
+            cause = f"{run.folder} has changed since these predictions began."
+            raise DataError(cause, "Predict anew: name another folder with --out.")
         self._predict(0, 0)
         self.plan = self.plan.counted(self._inputs.count, self._inputs.digest())
         return self.plan
@@ -58,6 +63,7 @@ class BlockPredictor:
         if len(bad):
             atomic_write(errors, as_bytes(to_csv(bad, self.plan.safe_csv, header=False)))
         else:  # an earlier process may have found some, and died before it wrote the part
+            require_held(errors)
             errors.unlink(missing_ok=True)
         if self.plan.form == "csv":
             atomic_write(self.folder / self.plan.part(number), as_bytes(to_csv(table, self.plan.safe_csv)))

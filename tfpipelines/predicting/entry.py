@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.config import parse_overrides
 from ..core.config.images import PixelData
-from ..core.files import atomic_write, file_hash
+from ..core.files import atomic_write, plain
 from ..core.lock import locked
 from ..core.observer import Observer
 from ..core.outputs import output_folder
@@ -23,7 +23,7 @@ from ..result import Overrides, Run, open_run
 from ..tasks import task_class
 from ..tasks.abilities import Ability
 from ..tuning.pool import Pool, Worker
-from .blocks import ERRORS, FILE, FORMS, LOG, Plan
+from .blocks import ERRORS, FILE, FORMS, LOG, Plan, answer_hash
 from .child import begin
 
 _MOST_DEATHS = 2  # of processes that have the same block, or that are about to begin
@@ -101,10 +101,10 @@ def predict_files(
     whole_batches = -(-block_size // batch_size) * batch_size
     plan = Plan(
         run=str(opened.folder),
-        model=file_hash(_model(opened)),
+        model=answer_hash(_model(opened).parent, task_class(opened.pipeline.task).weight_files),
         inputs=[masked_word(name) for name in names],
         base=os.getcwd(),
-        overrides=parse_overrides(overrides),
+        overrides=plain(parse_overrides(overrides)),
         batch_size=batch_size,
         block_size=whole_batches,
         form=form,
@@ -156,7 +156,7 @@ class _Blocks:
         if (folder / FILE).is_file():
             known = Plan.load(folder)
             known.require_same(folder, plan)
-            plan = known
+            plan = known.here(plan)
         self.plan = plan
         self.plan.save(folder)
         self._setup = {"folder": str(folder), "token": token, "inputs": inputs, "trust": trust}
@@ -167,9 +167,6 @@ class _Blocks:
 
     def carry_out(self, workers: int) -> Predictions:
         """Predicts the blocks that are missing, and writes what could not be read."""
-        if self.plan.done:
-            self.observer.note(f"{shown(self.folder)} is done already")
-            return self._result()
         pool = Pool(workers)
         try:
             with self.stop.released():
@@ -197,7 +194,9 @@ class _Blocks:
             if not self._listed:
                 self._listed = True
                 self._left = [number for number in range(self.plan.blocks) if not self._is_done(number)]
-                if done := self.plan.blocks - len(self._left):
+                if self.plan.done:
+                    self.observer.note(f"{shown(self.folder)} is done already")
+                elif done := self.plan.blocks - len(self._left):
                     self.observer.note(f"{done} of {counted(self.plan.blocks, 'block')} are done already")
                 for _ in range(min(pool.count, len(self._left)) - 1):
                     self._start(pool)
@@ -250,7 +249,9 @@ class _Blocks:
             self.observer.note(f"{done} of {counted(self.plan.blocks, 'block')} are done, {rate:,.0f} inputs/s")
 
     def _finish(self) -> Predictions:
-        """Writes what could not be read, and that all is done."""
+        """Writes what could not be read, and that all is done, unless it was before."""
+        if self.plan.done:
+            return self._result()
         pieces = [self.folder / self.plan.errors(number) for number in range(self.plan.blocks)]
 
         def write(temporary: Path) -> None:

@@ -3,11 +3,12 @@
 import os
 import socket
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from ..core.lease import chain
+from ..core.lock import beats_elsewhere
 from ..core.run_files import found_json
 from ..core.run_folder import PRODUCTS
 from ..core.splits import SPLITS
@@ -16,7 +17,6 @@ from ..metrics import main_figure
 
 STATES = ("running", "done", "interrupted", "failed")
 KILLED, DAMAGED = "killed", "damaged"
-_SILENT = 180.0  # seconds: thrice a lease, since clocks of hosts differ
 _LOCKS = Path("/proc/locks")  # of Linux: all locks that are held, by the inodes of their files
 
 
@@ -96,8 +96,11 @@ def _held(path: Path, status: dict[str, Any]) -> bool:
     lock = _lock_file(path, status)
     owner = {**status, **found_json(lock)}
     try:
+        holder = chain(lock.parent)[-1]
+        if holder.token and not holder.here:
+            return beats_elsewhere(lock.parent)
         if owner.get("host") != socket.gethostname():
-            return "token" not in owner or time.time() - lock.stat().st_mtime < _SILENT
+            return "token" not in owner
         inode = lock.stat().st_ino
         lines = [line.split() for line in _LOCKS.read_text().splitlines()]
         held = {words[-3].rsplit(":", 1)[-1] for words in lines if len(words) > 7}

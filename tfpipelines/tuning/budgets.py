@@ -44,6 +44,7 @@ def continued(
     if after:
         _require_further_trials(folder, state, pipeline)
         pipeline = _with(pipeline, after)
+        folder.set_status("running")  # before: a process that dies in between leaves a search that is not done
         _record(folder, state, pipeline, before, after)
         notes += [f"search.{key} is raised from {_shown(before[key])} to {_shown(after[key])}" for key in after]
         write_pipeline(folder, pipeline)
