@@ -210,7 +210,7 @@ def test_a_run_that_was_taken_over_equals_the_whole_and_its_first_process_stops(
     left = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix != ".log"}
     process.send_signal(signal.SIGCONT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 6 and "runs/moved was taken over by process" in said
+    assert process.returncode == 6 and "runs/moved was taken over by another process, which has ended" in said
     assert left == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix != ".log"}
 
 
