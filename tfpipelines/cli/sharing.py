@@ -47,8 +47,12 @@ def _either(words: list[str]) -> str:
     "mean or standard deviation. With --quantize the loss of accuracy; default: "
     f"{', '.join(f'{numbers.limit} with {name}' for name, numbers in _QUANTIZED.items())}.",
 )
+@click.option(
+    "--keep-samples", **whole(0, 16),
+    help="Held-out samples that become part of the export; tfpipe serve proves itself by them. 0: none.",
+)  # fmt: skip
 @trust_option
-def export(terminal, run, overrides, format_, quantize, out, samples, tolerance, trust):
+def export(terminal, run, overrides, format_, quantize, out, samples, tolerance, keep_samples, trust):
     """Export a run's model, and verify the result on the run's held-out samples.
 
     They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
@@ -61,7 +65,7 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     from .. import exporting
     from ..output.printing import print_export
 
-    asked = {"out": out, "samples": samples, "tolerance": tolerance, "overrides": overrides}
+    asked = {"out": out, "samples": samples, "tolerance": tolerance, "keep": keep_samples, "overrides": overrides}
     exported = exporting.export(opened(terminal, run, trust), format_, quantize, **asked, note=terminal.messages.print)
     if terminal.results:
         place = exported.folder

@@ -22,6 +22,7 @@ from ..tasks.base import Answering
 from ..training import StopSignals
 from .exporter import Exporter, Feeds
 from .formats import exporters
+from .kept_samples import keep_samples
 from .numbered_folders import NewVersion
 from .proof import LIMIT, expected_of, prove, require_equal
 
@@ -50,6 +51,7 @@ def export(
     out: str | Path | None = None,
     samples: int = 500,
     tolerance: float | None = None,
+    keep: int = 16,
     overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
     note: Callable[[str], None] = _LOG.info,
 ) -> Exported:
@@ -65,6 +67,8 @@ def export(
             numbers times their mean or standard deviation), no flipped answer being allowed; with `quantize` for the
             loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share of flipped
             answers; of numbers for the mean difference, times the same).
+        keep: at most so many of the replayed samples become part of the export, in proof_samples.json, with what the
+            export says of them: `tfpipe serve` asks itself for them before it is ready.
         overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
         note: called with progress messages; default: the log.
 
@@ -113,7 +117,9 @@ def export(
         note(f"verifying it on {len(replay.items)} samples")
         proof = prove(served, exporter, runtime, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
         require_equal(proof, quantize, limit)
-        manifest = _manifest(run, exporter, served, quantize, proof | {"bytes": size}, folder)
+        kept = keep_samples(folder, served, exporter, runtime, replay, keep)
+        proof |= {"bytes": size, "kept_samples": kept}
+        manifest = _manifest(run, exporter, served, quantize, proof, folder)
         write_json(folder / MANIFEST, manifest)
         stop.raise_if_interrupted()
     return Exported(version.final, manifest)
@@ -210,6 +216,9 @@ def _manifest(
     facts["signature"] = {"inputs": inputs, "outputs": outputs}
     facts["preprocessing"] = served.input.words(exporter.whole)
     facts |= served.answer.facts()
+    if (steps := served.input.facts()) and not exporter.whole:
+        facts["serving"] = {**steps, "answer": served.answer.name, "tolerance": LIMIT * served.answer.tolerance}
+        facts["serving"] |= served.answer.beyond()
     facts["versions"] = {name: found for name in exporter.packages if (found := _installed(name))}
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     facts_of = lambda path: {"sha256": file_hash(path), "bytes": path.stat().st_size}

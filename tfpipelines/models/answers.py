@@ -31,6 +31,10 @@ class ServedAnswer(ABC):
         """What there is to know of the answer, JSON values for a manifest."""
         return {}
 
+    def beyond(self) -> dict[str, Any]:
+        """What a program needs beside `facts` to say all that the run says of an answer, JSON values."""
+        return {}
+
     def outputs(self, answer: Any) -> dict[str, Any]:
         """What the model returns, as named tensors."""
         return dict(answer) if isinstance(answer, dict) else {self.name: answer}
@@ -186,6 +190,9 @@ class ServedScores(ServedAnswer):
 
     def facts(self) -> dict[str, Any]:
         return {"threshold": self.threshold, **self.by_group}
+
+    def beyond(self) -> dict[str, Any]:
+        return {"calibration": self.calibration.tolist()}
 
     def with_words(self, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         scores = tf.cast(outputs["score"], tf.float64)

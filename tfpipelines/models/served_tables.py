@@ -1,7 +1,7 @@
 """Models for tables as others run them: raw columns with names, or numbers and codes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -32,11 +32,13 @@ class TableRow(NamedTuple):
         numbers: float32 (numbers,).
         codes: int32 (categories,).
         words: the categories as they are written.
+        cells: of each column of the table, as it was read.
     """
 
     numbers: np.ndarray
     codes: np.ndarray
     words: Sequence[str]
+    cells: Mapping[str, Any] = {}
 
 
 class ServedTable(ServedInput):
@@ -99,6 +101,13 @@ class ServedTable(ServedInput):
             "read": columns.facts(),
         }
         return {"vocabulary.json": json.dumps(content, indent=1, ensure_ascii=False) + "\n"}
+
+    def facts(self) -> dict[str, Any]:
+        return {"takes": "row", "columns": self.preprocessor.columns.names}
+
+    def raw(self, sample: TableRow) -> dict[str, Any]:
+        missing = lambda cell: cell is None or cell != cell
+        return {name: None if missing(cell) else str(cell) for name, cell in sample.cells.items()}
 
     @property
     def _inputs(self) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """A model as others run it: a graph with named inputs and outputs, which needs neither Keras nor this package."""
 
+import base64
+import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from ..datasets.text_form import TextForm
 from .answers import ServedAnswer
@@ -71,6 +74,16 @@ class ServedInput(ABC):
     def files(self) -> dict[str, str]:
         """{name: content} of what the other graph cannot do without."""
         return {}
+
+    def facts(self) -> dict[str, Any]:
+        """How raw samples get into the other graph, for programs, JSON values: `takes` (image, text, row), and
+        settings; {} where that takes more than can be told.
+        """
+        return {}
+
+    def raw(self, sample: Any) -> Any:
+        """A raw sample as a client sends it, a JSON value; None where there is no such form."""
+        return None
 
 
 def from_network(model: keras.Model) -> keras.Model:
@@ -139,6 +152,15 @@ class ServedImages(ServedInput):
             "Scaling of levels is part of the graph.",
         ]
 
+    def facts(self) -> dict[str, Any]:
+        return {"takes": "image", **self.preprocessor.settings(), "background": self.background}
+
+    def raw(self, sample: np.ndarray) -> str:
+        """A PNG of the decoded pixels, in base64."""
+        buffer = io.BytesIO()
+        Image.fromarray(sample[..., 0] if sample.shape[-1] == 1 else sample).save(buffer, "PNG")
+        return base64.b64encode(buffer.getvalue()).decode()
+
 
 class ServedTexts(ServedInput):
     """Texts: strings, or the ids of their tokens where the format has no strings.
@@ -195,6 +217,14 @@ class ServedTexts(ServedInput):
 
     def files(self) -> dict[str, str]:
         return {"vocabulary.json": json.dumps(self._vocabulary(), indent=1, ensure_ascii=False) + "\n"}
+
+    def facts(self) -> dict[str, Any]:
+        if not isinstance(self.preprocessor, TextPreprocessor) or self.preprocessor.pieces:
+            return {}
+        return {"takes": "text", "normal": self.form.normal, "replace": list(self.form.replace)}
+
+    def raw(self, sample: str) -> str:
+        return sample
 
     def _vocabulary(self) -> dict[str, Any]:
         preprocessor = self.preprocessor
@@ -285,6 +315,13 @@ class ServedNumbers(ServedInput):
     def files(self) -> dict[str, str]:
         content = {"rule": _ONE_HOT, "numbers": self.columns, "read": self.read}
         return {"vocabulary.json": json.dumps(content, indent=1, ensure_ascii=False) + "\n"} if self.read else {}
+
+    def facts(self) -> dict[str, Any]:
+        plain = len(self.model.inputs[0].shape) == 2 and not self.read
+        return {"takes": "row", "columns": self.columns} if plain else {}
+
+    def raw(self, sample: np.ndarray) -> dict[str, float] | None:
+        return dict(zip(self.columns, map(float, sample))) if self.facts() else None
 
 
 class ServedNoise(ServedInput):

@@ -314,7 +314,8 @@ class Tabular(Supervised):
     def _raw(self, samples, row: int) -> "models.TableRow":
         cleaned = self.columns.cleaned(samples.cells.iloc[[row]])
         words = [str(cleaned[name][0]) for name in self.preprocessor.of_categories]
-        return models.TableRow(samples.store.numbers[row], samples.store.codes[row], words)
+        cells = samples.cells.iloc[row][self.columns.names].to_dict()
+        return models.TableRow(samples.store.numbers[row], samples.store.codes[row], words, cells)
 
     # --- details
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
