@@ -29,6 +29,7 @@ LAYERS = {
     "members": 9,
     "predicting": 8.5,
     "products": 8.5,
+    "serve": 8.5,
     "exporting": 8,
     "provenance": 8,
     "reporting": 8,
@@ -132,7 +133,7 @@ def test_what_one_family_of_tasks_uses_is_used_by_no_other_room():
 
 COMMANDS = (
     *("list", "show", "init", "check", "run", "finetune", "tune", "resume", "evaluate", "recalibrate", "predict"),
-    *("watch", "generate", "export", "compare", "report", "verify", "sign"),
+    *("watch", "generate", "export", "compare", "report", "verify", "sign", "serve"),
 )
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import caching, models, pipelines, provenance, sharing, training  # noqa: F401 (they add their commands)
+from . import caching, models, pipelines, provenance, serving, sharing, training  # noqa: F401 (they add their commands)
 from .command import full_stdout
 from .group import cli
 

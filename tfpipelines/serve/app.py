@@ -1,0 +1,132 @@
+"""What is answered at which address."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .access import Access
+from .batching import Told
+from .body import Gone, read_body
+from .guard import Guard
+from .items import Item
+from .problems import Problem
+from .routing import Router
+from .service import Service
+
+_JSON = "application/json"
+
+
+def make_app(service: Service, access: Access, secret: str = "") -> Guard:
+    """The ASGI application.
+
+    Args:
+        access: what requests must show.
+        secret: of the server's own proof, see `guard.PROOF`.
+    """
+    handlers = _Handlers(service)
+    router = Router()
+    router.add("POST", "/v1/predict", handlers.predict)
+    router.add("GET", "/v1/model", handlers.model)
+    router.add("POST", "/v1/model/proof", handlers.prove)
+    router.add("GET", "/healthz", handlers.live)
+    router.add("GET", "/readyz", handlers.ready)
+    router.add("GET", "/metrics", handlers.metrics)
+    return Guard(router, access, service.counters, secret)
+
+
+class _Handlers:
+    """Of the routes."""
+
+    def __init__(self, service: Service):
+        self._service = service
+
+    async def predict(self, request: Request) -> Response:
+        """Predictions for the inputs in the body."""
+        service = self._service
+        service.require_ready(request.scope["state"].get("proving", False))
+        explain = wants(request, "explain")
+        if explain:
+            service.require_explains()
+        parser, model = service.parser(), service.model
+        body = await read_body(request, service.limits)
+        items = parser.items(request.headers.get("content-type", ""), body)
+        del body
+        told = await answers(service, request, items, explain)
+        if len(told) == 1 and (problem := told[0].problem):
+            raise problem
+        parts = [_record(item, one) for item, one in zip(items, told)]
+        head = JSONResponse(model).body
+        return Response(b"".join([b'{"model":', head, b',"predictions":[', b",".join(parts), b"]}"]), media_type=_JSON)
+
+    async def model(self, request: Request) -> Response:
+        """What there is to know of the model."""
+        service = self._service
+        if not service.pool.facts:
+            service.require_ready()
+        limits = vars(service.limits)
+        told = {**service.pool.facts, "state": service.state, "limits": limits, "proof": service.proof}
+        return JSONResponse(told)
+
+    async def prove(self, request: Request) -> Response:
+        """Proves the model again, through the server."""
+        return JSONResponse(await self._service.prove())
+
+    async def live(self, request: Request) -> Response:
+        """Whether the server answers."""
+        return JSONResponse({"live": True})
+
+    async def ready(self, request: Request) -> Response:
+        """Whether predictions are answered."""
+        ready = self._service.ready
+        return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """What is counted, for Prometheus."""
+        self._service.counters.ready.set(self._service.ready)
+        return Response(self._service.counters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def wants(request: Request, name: str) -> bool:
+    """Whether a parameter of the address says yes.
+
+    Raises:
+        Problem: if it says something else than yes or no.
+    """
+    value = request.query_params.get(name, "0").lower()
+    if value not in ("0", "1", "true", "false"):
+        raise Problem("malformed", f"The parameter {name} is neither 0 nor 1.", f"Say {name}=1, or leave it out.")
+    return value in ("1", "true")
+
+
+async def answers(service: Service, request: Request, items: list[Item], explain: bool) -> list[Told]:
+    """What the model says of each, while the client waits.
+
+    Raises:
+        Problem: see `Service.predict`.
+        Gone: if the client does not wait any more.
+    """
+    async with _watched(request) as gone:
+        told = await service.predict(items, explain, gone)
+    if told is None:
+        raise Gone
+    return told
+
+
+@contextlib.asynccontextmanager
+async def _watched(request: Request) -> AsyncIterator["asyncio.Task[Any]"]:
+    """A task that is done once the client has gone; its body must have been read."""
+    task: asyncio.Task[Any] = asyncio.ensure_future(request.receive())
+    try:
+        yield task
+    finally:
+        task.cancel()
+
+
+def _record(item: Item, told: Told) -> bytes:
+    if told.problem is None:
+        return told.records
+    return bytes(JSONResponse({"item": item.name, "error": told.problem.facts()}).body)

@@ -1,0 +1,67 @@
+"""Inputs on their way from a request to the model, and what is said of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .problems import Problem
+
+KINDS = ("image", "text", "row", "series", "draw")  # what a model takes
+
+
+@dataclass(frozen=True)
+class Item:
+    """One input.
+
+    Args:
+        kind: `image` (a file's content), `pixels` (uint8 levels), `text` (UTF-8), `row` (a JSON object of a table's
+            cells), `series` (a JSON list of such) or `draw` (a JSON object: what a generator is told).
+        name: what it is called in the answer.
+        content: of that kind.
+        shape: of pixels: (height, width, channels).
+    """
+
+    kind: str
+    name: str
+    content: bytes
+    shape: tuple[int, ...] = ()
+
+    def header(self) -> dict[str, Any]:
+        """All but the content, JSON values."""
+        return {"kind": self.kind, "name": self.name, "shape": list(self.shape)}
+
+    @classmethod
+    def of(cls, header: dict[str, Any], content: bytes) -> "Item":
+        """Restored."""
+        return cls(header["kind"], header["name"], content, tuple(header["shape"]))
+
+
+@dataclass
+class Answer:
+    """What is said of an item: its records, or why there are none.
+
+    Args:
+        records: as `predict --json` has them; several of a series.
+        problem: in their place.
+    """
+
+    records: Sequence[dict[str, Any]] = field(default_factory=list)
+    problem: Problem | None = None
+
+
+def unreadable(item: Item, cause: str, remedy: str = "") -> Answer:
+    """The answer to an item that cannot be read."""
+    return Answer(problem=Problem("unreadable", _sentence(cause), remedy, item.name))
+
+
+def lacking(item: Item, row: dict[str, Any], columns: Sequence[str]) -> Answer | None:
+    """The answer to a row without a column that the model needs; None where it has all."""
+    if missing := [name for name in columns if name not in row]:
+        cause = f"The row lacks {', '.join(missing[:10])}"
+        return unreadable(item, cause, "Give each column of the model, null where there is no value.")
+    return None
+
+
+def _sentence(cause: str) -> str:
+    cause = cause[:1].upper() + cause[1:]
+    return cause if cause.endswith((".", "?", "!")) else f"{cause}."

@@ -1,0 +1,263 @@
+"""The workers of one version of a model: started, given inputs, started again when they die."""
+
+import asyncio
+import dataclasses
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from ..errors import ArtifactError, ConfigError, DataError, ResourceError, TfpipelinesError
+from . import frames
+from .batching import Job, Queue, Told
+from .counters import Counters
+from .items import Item
+from .limits import Limits
+from .problems import Problem
+from .sources import Source
+
+_BY_CODE: dict[int, type[TfpipelinesError]] = {2: ConfigError, 3: DataError, 4: ResourceError, 7: ArtifactError}
+_PAUSE = 0.2  # seconds before a worker that died is started again; doubled each time it dies before it is ready
+_LONGEST_PAUSE = 10.0
+_DIES = "died of this input, twice"
+
+
+class Pool:
+    """Workers that answer for one version.
+
+    Args:
+        source: what they load.
+        limits: also of what waits for them.
+        workers: how many there are.
+        counters: what is counted.
+        say: is told what happens, a sentence.
+    """
+
+    def __init__(
+        self, source: Source, limits: Limits, workers: int, counters: Counters, say: Callable[[str], None] = print
+    ):
+        self.source, self.limits, self.counters, self._say = source, limits, counters, say
+        self.facts: dict[str, Any] = {}
+        self.queue = Queue(limits)
+        self._workers = [_Worker(self, max(1, _cores() // workers)) for _ in range(workers)]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def alive(self) -> int:
+        """Workers that answer."""
+        return sum(worker.ready for worker in self._workers)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the workers' processes."""
+        return [worker.process.pid for worker in self._workers if worker.process is not None]
+
+    async def start(self) -> None:
+        """Starts the workers, and waits until one of them is ready.
+
+        Raises:
+            TfpipelinesError: what it says of the model, if it cannot load it.
+            ResourceError: if it dies before it is ready.
+        """
+        first, *others = self._workers
+        try:
+            await first.load()
+        except _Died as error:
+            what = f"The worker that loads {self.source.path} died before it was ready"
+            raise ResourceError(f"{what}: {error}.", "Is there enough memory?") from error
+        self.queue = Queue(self.limits, self.facts["together"])
+        self._tasks = [asyncio.create_task(worker.serve()) for worker in (first, *others)]
+
+    def submit(self, items: list[Item], explain: bool) -> list[Job]:
+        """Lets inputs wait for a worker.
+
+        Raises:
+            Problem: if too many wait.
+        """
+        return self.queue.put(items, explain)
+
+    async def drain(self, seconds: float) -> None:
+        """Waits until all is answered, at most so long, then ends the workers."""
+        end = asyncio.get_running_loop().time() + seconds
+        while self.queue.open and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.01)
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Ends the workers; what still waits is refused."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        for worker in self._workers:
+            await worker.end()
+        self.queue.refuse(Problem("not_ready", "The server is being stopped.", "Try again."))
+
+    def changed(self) -> None:
+        """Called when a worker has become ready, or is no more."""
+        self.queue.workers = max(1, self.alive)
+
+    def say(self, text: str) -> None:
+        """Tells who runs the server."""
+        self._say(text)
+
+
+class _Died(Exception):
+    """The process is no more."""
+
+
+class _Worker:
+    """One process, and the connection to it.
+
+    Args:
+        threads: that a call may use.
+    """
+
+    def __init__(self, pool: Pool, threads: int):
+        self._pool, self._threads = pool, threads
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready = False
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def load(self) -> None:
+        """Starts the process, and waits until it has the model.
+
+        Raises:
+            TfpipelinesError: if it cannot.
+            _Died: if it is no more.
+        """
+        here, there = socket.socketpair()
+        with there:
+            try:
+                self.process = await asyncio.to_thread(_started, there.fileno())
+                self._reader, self._writer = await asyncio.open_connection(sock=here, limit=2**20)
+            except BaseException:
+                here.close()
+                raise
+        source, limits = self._pool.source, dataclasses.asdict(self._pool.limits)
+        asked = {"path": str(source.path), "version": source.version, "limits": limits, "threads": self._threads}
+        header, _ = await self._call(asked, [])
+        if "error" in header:
+            await self.end()
+            error = header["error"]
+            raise _BY_CODE.get(error["exit_code"], ConfigError)(error["cause"], error["remedy"])
+        self._pool.facts = {**header["model"], "name": source.name}
+        self.ready = True
+        self._pool.changed()
+
+    async def serve(self) -> None:
+        """Answers what waits, for ever; a process that dies is started again."""
+        pause = _PAUSE
+        while True:
+            if not self.ready:
+                try:
+                    await self.load()
+                    pause = _PAUSE
+                except (_Died, OSError, TfpipelinesError) as error:
+                    await self.end()
+                    self._pool.say(f"a worker cannot be started: {' '.join(str(error).split())}")
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                    continue
+            jobs = await self._pool.queue.batch()
+            try:
+                await self._answer(jobs)
+            except asyncio.CancelledError:
+                self._pool.queue.again(jobs)
+                raise
+            except _Died as error:
+                self._pool.counters.restarts.inc()
+                self._pool.say(f"a worker {error}; it is started again")
+                await self.end()
+                self._try_again(jobs)
+
+    async def end(self) -> None:
+        """Ends the process."""
+        self.ready = False
+        self._pool.changed()
+        if self._writer is not None:
+            self._writer.close()
+            with suppress(ConnectionError):
+                await self._writer.wait_closed()
+            self._writer = None
+        if (process := self.process) is not None:
+            await asyncio.to_thread(_ended, process)
+            self.process = None
+
+    async def _answer(self, jobs: list[Job]) -> None:
+        pool = self._pool
+        pool.counters.batches.observe(len(jobs))
+        asked = {"items": [job.item.header() for job in jobs], "explain": jobs[0].explain}
+        try:
+            longest = 2 * pool.limits.seconds + 5
+            header, parts = await asyncio.wait_for(self._call(asked, [job.item.content for job in jobs]), longest)
+        except TimeoutError as error:
+            raise _Died(f"has not answered within {longest:g} s") from error
+        for job, answer, records in zip(jobs, header["answers"], parts):
+            if "problem" in answer:
+                problem = Problem.of_facts(answer["problem"], job.item.name)
+                pool.counters.failed.labels(problem.code).inc()
+                job.tell(Told(problem=problem))
+            else:
+                pool.counters.tell(answer["counted"])
+                job.tell(Told(records))
+
+    async def _call(self, header: dict[str, Any], parts: list[bytes]) -> frames.Frame:
+        assert self._writer is not None and self._reader is not None
+        try:
+            self._writer.write(frames.packed(header, parts))
+            await self._writer.drain()
+            answer = await frames.read(self._reader)
+        except ConnectionError:
+            answer = None
+        if answer is None:
+            raise _Died(await asyncio.to_thread(_how, self.process))
+        return answer
+
+    def _try_again(self, jobs: list[Job]) -> None:
+        """Each once more, by itself: one of them may be what the worker died of."""
+        for job in jobs:
+            job.tries += 1
+            if job.tries > 1:
+                problem = Problem("bug", f"The worker {_DIES}.", "Report it, with the input.", job.item.name)
+                self._pool.counters.failed.labels("bug").inc()
+                job.tell(Told(problem=problem))
+        self._pool.queue.again([job for job in jobs if not job.told.done()])
+
+
+def _started(number: int) -> "subprocess.Popen[bytes]":
+    begin = f"import sys; sys.path[:] = {sys.path!r}; from tfpipelines.serve.worker import main; main({number})"
+    command = [sys.executable, "-c", begin]  # with -m the working folder could hide packages
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    return subprocess.Popen(
+        command, pass_fds=[number], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=quiet,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> None:
+    """Waits for a process whose connection is closed; kills one that does not end by itself."""
+    try:
+        process.wait(0.5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _how(process: "subprocess.Popen[bytes] | None") -> str:
+    """How a process has ended, in words."""
+    if process is None:
+        return "is no more"
+    try:
+        code = process.wait(2)
+    except subprocess.TimeoutExpired:
+        return "has closed its connection"
+    return f"was killed by signal {-code}" if code < 0 else f"has ended with exit code {code}"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

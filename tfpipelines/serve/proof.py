@@ -1,0 +1,120 @@
+"""The proof through HTTP: the server is asked for held-out samples that an export keeps, as any client asks, and what
+comes back is compared with what the exported model said when it was proven.
+"""
+
+import asyncio
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+
+from ..core.run_files import damaged, read_json
+from ..core.words import counted
+from ..errors import ExportError
+from ..exporting.kept_samples import KEPT
+from .limits import Limits
+from .sources import MANIFEST, is_export
+
+_ROUNDED = 1e-7  # records have seven digits
+_NOT_EXPORTED = "a run answers by its own model.keras"
+_NONE_KEPT = "the export keeps no samples"
+
+
+class Prover:
+    """Asks the server itself.
+
+    Args:
+        address: of the server.
+        headers: that the server's own requests carry.
+        limits: of requests.
+    """
+
+    def __init__(self, address: tuple[str, int], headers: dict[str, str], limits: Limits):
+        self._address, self._headers, self._limits = address, headers, limits
+
+    async def prove(self, folder: Path) -> dict[str, Any]:
+        """Proves what the server answers by now.
+
+        Args:
+            folder: of the run or export that is served.
+
+        Returns:
+            `samples`, `largest_difference` and `tolerance`; `why` there are no samples.
+
+        Raises:
+            ExportError: if an answer differs by more than the tolerance, or there is none.
+            ArtifactError: if the samples are damaged.
+        """
+        if not is_export(folder):
+            return {"samples": 0, "why": _NOT_EXPORTED}
+        if not (folder / KEPT).is_file():
+            return {"samples": 0, "why": _NONE_KEPT}
+        samples = read_json(folder / KEPT, ("samples",))["samples"]
+        tolerance = read_json(folder / MANIFEST)["serving"]["tolerance"]
+        worst, item = 0.0, ""
+        for chunk in self._chunks(samples):
+            told = await asyncio.to_thread(self._asked, [sample["input"] for sample in chunk])
+            for sample, record in zip(chunk, told, strict=True):
+                if "error" in record:
+                    cause = (
+                        f"The server cannot answer a sample of the proof, {sample['item']}: {record['error']['cause']}"
+                    )
+                    raise ExportError(cause, "Export the run again, or raise the limit that it names.")
+                try:
+                    apart = _difference(record, sample["answer"])
+                except (KeyError, TypeError, ValueError) as error:
+                    damaged(folder / KEPT, "an answer has another shape", error)
+                worst, item = max((worst, item), (apart, sample["item"]))
+        if worst > tolerance + _ROUNDED:
+            cause = (
+                f"The server answers differently than the export did: {item} by {worst:.2g} (allowed: {tolerance:g})."
+            )
+            raise ExportError(cause, "Export the run again on this machine, with these versions.")
+        return {"samples": len(samples), "largest_difference": worst, "tolerance": tolerance}
+
+    def _chunks(self, samples: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+        """As many at a time as a request may have."""
+        chunks: list[list[dict[str, Any]]] = []
+        size = 0
+        for sample in samples:
+            more = len(json.dumps(sample["input"])) + 2
+            if not chunks or len(chunks[-1]) == self._limits.items or size + more > self._limits.body - 100:
+                chunks.append([])
+                size = 0
+            chunks[-1].append(sample)
+            size += more
+        return chunks
+
+    def _asked(self, inputs: list[Any]) -> list[dict[str, Any]]:
+        """The records of some inputs; of all that is wrong with the request one that says so, for each."""
+        connection = http.client.HTTPConnection(*self._address, timeout=3 * self._limits.seconds + 10)
+        try:
+            headers = {**self._headers, "Content-Type": "application/json"}
+            connection.request("POST", "/v1/predict", json.dumps({"inputs": inputs}), headers)
+            told = json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            told = {"error": {"cause": " ".join(str(error).split()) or type(error).__name__}}
+        finally:
+            connection.close()
+        return [told] * len(inputs) if "error" in told else told["predictions"]
+
+
+def proven(proof: dict[str, Any]) -> str:
+    """What a proof says, in words."""
+    if not proof["samples"]:
+        return f"not proven: {proof['why']}"
+    samples, largest = counted(proof["samples"], "held-out sample"), proof["largest_difference"]
+    return f"proven by {samples}, largest difference {largest:.2g}"
+
+
+def _difference(record: dict[str, Any], answer: Any) -> float:
+    """Between a record and what the export said: of scores of detectors relative to their size."""
+    if "scores" in record:
+        told = list(record["scores"].values())
+        if len(told) != len(answer):
+            raise ValueError("another number of classes")
+        return max(abs(now - before) for now, before in zip(told, answer))
+    before = float(answer[0] if isinstance(answer, list) else answer)
+    if "score" in record:
+        return abs(record["score"] - before) / max(1.0, abs(before))
+    return abs(record["predicted"] - before)

@@ -1,0 +1,145 @@
+"""What the server says and does, whatever asks for it: predictions of the version that is current."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import TfpipelinesError
+from .batching import Told
+from .counters import Counters
+from .items import Item
+from .limits import Limits
+from .parsing import Parser
+from .pool import Pool
+from .problems import Problem
+from .proof import Prover
+from .sources import Source
+
+
+class Service:
+    """One model name, and the pool of the version that answers.
+
+    Args:
+        source: what is served first.
+        limits: of all requests.
+        workers: processes that hold the model.
+        say: is told what happens, a sentence.
+    """
+
+    def __init__(self, source: Source, limits: Limits, workers: int, say: Callable[[str], None]):
+        self.source, self.limits, self.workers, self.say = source, limits, workers, say
+        self.counters = Counters(lambda: len(self.pool.queue))
+        self.pool = self.new_pool(source)
+        self.state = "loading"  # then ready, then draining
+        self.proof: dict[str, Any] = {}
+        self._prover: Prover | None = None
+        self._proving = asyncio.Lock()
+
+    def new_pool(self, source: Source) -> Pool:
+        """Of another version; its workers are not started yet."""
+        return Pool(source, self.limits, self.workers, self.counters, self.say)
+
+    @property
+    def ready(self) -> bool:
+        """Whether predictions are answered."""
+        return self.state == "ready" and self.pool.alive > 0
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """What answers name: `name`, `version` and `sha256` of the model."""
+        return {name: self.pool.facts.get(name) for name in ("name", "version", "sha256")}
+
+    def require_ready(self, proving: bool = False) -> None:
+        """Refuses while nothing can be answered.
+
+        Args:
+            proving: it is the proof that asks, before the server is ready.
+
+        Raises:
+            Problem: while the model is loaded or proven, and once the server is stopped.
+        """
+        if self.state == "ready" or (proving and self.state in ("proving", "unproven")):
+            return
+        causes = {
+            "draining": "The server is being stopped.",
+            "proving": "The model is being proven.",
+            "unproven": "The last proof has failed.",
+        }
+        cause = causes.get(self.state, "The model is being loaded.")
+        raise Problem("not_ready", cause, "Try again.", headers={"Retry-After": "1"})
+
+    def parser(self) -> Parser:
+        """Reads bodies for the current version."""
+        return Parser(self.pool.facts["takes"], self.limits)
+
+    def require_explains(self) -> None:
+        """Refuses where predictions cannot be explained.
+
+        Raises:
+            Problem: `malformed`.
+        """
+        if not self.pool.facts["explains"]:
+            cause = "This model cannot explain its answers."
+            remedy = "Leave explain out; a run of a classifier or detector, served itself, explains them."
+            raise Problem("malformed", cause, remedy)
+
+    async def predict(self, items: list[Item], explain: bool, gone: asyncio.Future | None = None) -> list[Told] | None:
+        """What the model says of each; None if the client has gone meanwhile.
+
+        Args:
+            gone: done once the client is no more there; None: it stays.
+
+        Raises:
+            Problem: if too many wait, or it takes too long.
+        """
+        jobs = self.pool.submit(items, explain)
+        every = asyncio.gather(*(job.told for job in jobs))
+        waits: set[asyncio.Future] = {every} if gone is None else {every, gone}
+        try:
+            done, _ = await asyncio.wait(waits, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+            if every in done:
+                return every.result()
+            if done:
+                return None
+        finally:
+            every.cancel()
+        cause = f"There was no answer within {self.limits.seconds:g} s."
+        raise Problem("too_long", cause, "Send fewer inputs, or try again later.")
+
+    async def start(self, prover: Prover) -> None:
+        """Loads the model and proves it; only then it is ready.
+
+        Args:
+            prover: asks the server itself.
+
+        Raises:
+            TfpipelinesError: if it cannot be loaded, or answers differently than it should.
+        """
+        self._prover = prover
+        await self.pool.start()
+        self.state = "proving"
+        self.proof = await prover.prove(self.source.path)
+        self.state = "ready"
+
+    async def prove(self) -> dict[str, Any]:
+        """Proves it again. Where that fails, nothing is answered any more until it succeeds.
+
+        Raises:
+            Problem: while it is not ready, or if it fails.
+        """
+        if self.state != "unproven":
+            self.require_ready()
+        assert self._prover is not None
+        async with self._proving:
+            try:
+                self.proof = await self._prover.prove(self.source.path)
+                self.state = "ready"
+            except TfpipelinesError as error:
+                self.state = "unproven"
+                raise Problem("not_ready", error.cause, error.remedy) from error
+        return self.proof
+
+    async def stop(self) -> None:
+        """Answers what waits, then ends the workers."""
+        self.state = "draining"
+        await self.pool.drain(self.limits.seconds)

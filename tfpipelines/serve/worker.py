@@ -1,0 +1,114 @@
+"""The process that holds the model. It talks to the one that started it by a socket, and ends when that is closed."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core.files import plain
+from ..errors import DataError, TfpipelinesError
+from .engine import Engine
+from .frames import packed, receive
+from .items import Answer, Item, unreadable
+from .limits import Limits
+from .opening import open_engine
+from .problems import Problem
+
+
+def main(number: int) -> None:
+    """Answers until the socket is closed.
+
+    Args:
+        number: of the socket, inherited.
+    """
+    _keep_chatter_away()
+    for ignored in (signal.SIGINT, signal.SIGTERM):  # who started this ends it, once all is answered
+        signal.signal(ignored, signal.SIG_IGN)
+    with socket.socket(fileno=number) as connection, connection.makefile("rb") as file:
+        if (first := receive(file)) is None:
+            return
+        asked, _ = first
+        limits = Limits(**asked["limits"])
+        try:
+            engine = open_engine(asked["path"], asked["version"], limits, asked["threads"])
+            engine.warm_up()
+        except TfpipelinesError as error:
+            facts = {"cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
+            connection.sendall(packed({"error": facts}))
+            return
+        _limit_memory(limits.memory)
+        connection.sendall(packed({"model": engine.facts}))
+        while (frame := receive(file)) is not None:
+            header, parts = frame
+            items = [Item.of(facts, content) for facts, content in zip(header["items"], parts)]
+            connection.sendall(_told(answered(engine, items, header["explain"])))
+
+
+def answered(engine: Engine, items: Sequence[Item], explain: bool) -> list[Answer]:
+    """The answer to each item. Where all of them together raise an error, each is asked for by itself."""
+    try:
+        return engine.answer(items, explain)
+    except DataError as error:
+        alone = unreadable(items[0], error.cause, error.remedy)
+    except TfpipelinesError as error:
+        alone = Answer(problem=Problem("malformed", error.cause, error.remedy, items[0].name))
+    except MemoryError:
+        cause = "Answering this takes more memory than is allowed."
+        alone = Answer(problem=Problem("unreadable", cause, "Send a smaller input.", items[0].name))
+    except Exception as error:  # a bug; its traceback is for who runs the server
+        traceback.print_exc()
+        cause = f"This is a bug in tfpipelines: {type(error).__name__}."
+        alone = Answer(problem=Problem("bug", cause, "Its traceback is in the server's log.", items[0].name))
+    if len(items) == 1:
+        return [alone]
+    return [answer for item in items for answer in answered(engine, [item], explain)]
+
+
+def _told(answers: Sequence[Answer]) -> bytes:
+    """The answers as a message: of each its records as JSON, and what is counted of them."""
+    header: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    for answer in answers:
+        if answer.problem:
+            header.append({"problem": answer.problem.facts()})
+            parts.append(b"")
+        else:
+            header.append({"counted": [_counted(record) for record in answer.records]})
+            parts.append(json.dumps(plain(answer.records), ensure_ascii=False)[1:-1].encode("utf-8", "replace"))
+    return packed({"answers": header}, parts)
+
+
+def _counted(record: dict[str, Any]) -> list[Any]:
+    """What a record says, and how sure or how odd it is: [class or verdict or None, number or None]."""
+    if "verdict" in record:
+        return [record["verdict"], record.get("score")]
+    scores = record.get("scores")
+    if isinstance(scores, dict) and scores:
+        return [record.get("predicted"), max(scores.values())]
+    return [None, record.get("predicted")]
+
+
+def _keep_chatter_away() -> None:
+    """What TensorFlow's libraries print leads nowhere; what Python prints goes on."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def _limit_memory(more: int) -> None:
+    """From now on this process may take so many bytes more than it has."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:  # not Linux
+        return
+    limit = pages * resource.getpagesize() + more
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY or limit <= most:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
