@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfpipelines.core.config.kinds import IMAGES
 from tfpipelines.core.config.section import Activation, Initializer, MapNormalization
@@ -168,6 +169,35 @@ def test_fused_normalization_is_keras_own_up_to_rounding():
         assert np.isfinite(model.predict(images, verbose=0)).all()
     for plain, fused in zip(*weights):
         assert np.allclose(plain, fused, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize(("policy", "fused"), [("float32", True), ("mixed_bfloat16", True), ("mixed_float16", False)])
+def test_fused_normalization_by_type_of_computation(policy, fused, monkeypatch):
+    calls = []
+    kernel = tf.raw_ops.FusedBatchNormV3
+    monkeypatch.setattr(tf.raw_ops, "FusedBatchNormV3", lambda **told: calls.append(told["x"].dtype) or kernel(**told))
+    images = np.random.default_rng(3).normal(2, 3, (8, 6, 5, 4)).astype(np.float32)
+    layers = [kind(dtype=policy, momentum=0.5) for kind in (keras.layers.BatchNormalization, FusedBatchNormalization)]
+    inputs = tf.cast(images, layers[0].compute_dtype)
+    gradients, outputs = [], []
+    for layer in layers:
+        layer.build(images.shape)
+        layer.gamma.assign([0.5, 1.0, 1.5, 2.0])
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            told = layer(inputs, training=True)
+            loss = tf.reduce_sum(tf.cast(told, tf.float32) ** 2 * np.linspace(0, 1, 4, dtype=np.float32))
+        outputs.append(np.asarray(told, np.float32))
+        gradients.append([np.asarray(g, np.float32) for g in tape.gradient(loss, [layer.gamma.value, layer.beta.value])])
+        assert told.dtype == layer.compute_dtype
+        assert all(weight.dtype == "float32" for weight in layer.weights)
+    assert [dtype.name for dtype in calls] == [layers[1].compute_dtype] * fused
+    places = 1e-5 if policy == "float32" else 0.05
+    assert np.allclose(*outputs, rtol=places, atol=places)
+    for plain, other in zip(*gradients):
+        assert np.allclose(plain, other, rtol=places, atol=places * 10)
+    for plain, other in zip(layers[0].non_trainable_variables, layers[1].non_trainable_variables):
+        assert np.allclose(plain, other, rtol=0.01, atol=0.01)
 
 
 @pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])

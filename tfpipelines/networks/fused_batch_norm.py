@@ -2,6 +2,8 @@
 
 import keras
 
+_COMPUTED = ("float32", "bfloat16")  # compute types that the kernel takes; its statistics are float32 with both
+
 
 def _usable() -> bool:
     if keras.backend.backend() != "tensorflow":
@@ -16,13 +18,14 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras' BatchNormalization over the last axis of (batch, height, width, channels), with the fused kernel in
     training.
 
-    The same variables, the same statistics and, up to rounding, the same outputs and gradients. On another backend, on
-    a GPU or in mixed precision it is Keras' own in every respect. Arguments are those of
-    `keras.layers.BatchNormalization`.
+    The same variables, the same statistics and, up to rounding, the same outputs and gradients, in float32 and in
+    mixed_bfloat16. On another backend, on a GPU or in mixed_float16 it is Keras' own in every respect. Arguments are
+    those of `keras.layers.BatchNormalization`.
     """
 
     def call(self, inputs, training=None, mask=None):
-        if not training or not self.trainable or mask is not None or self.compute_dtype != "float32" or not _usable():
+        computed = self.compute_dtype in _COMPUTED and inputs.dtype == self.compute_dtype
+        if not training or not self.trainable or mask is not None or not computed or not _usable():
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
