@@ -38,6 +38,7 @@ LAYERS = {
     "result": 7,
     "runner": 7,
     "choosing": 6.5,
+    "decisions": 6.5,
     "tasks": 6,
     "catalogue": 7,
     "evaluation": 5,

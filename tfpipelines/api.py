@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def run(
         DataError, ResourceError, DivergedError, Interrupted: the run folder then says so in status.json. With several
             products the error of the first that failed comes once the others are done.
     """
-    observer = _told(observer)
+    began, observer = time.perf_counter(), _told(observer)
     loaded = config.load(pipeline, overrides, schemas=SCHEMAS, ask=asking(trust))
     origin = _start_model(start)
     resolved = config.with_absolute_paths(loaded.pipeline)
@@ -123,7 +124,7 @@ def run(
                 observer.started(folder, resolved)
                 for note in notes:
                     observer.note(note)
-            _carry_out(resolved, folder, observer, command, stop, resume=False)
+            _carry_out(resolved, folder, observer, command, stop, resume=False, began=began)
     return Run(folder)
 
 
@@ -448,7 +449,13 @@ def _masked_command(command: str) -> str:
 
 
 def _carry_out(
-    pipeline: config.Pipeline, folder: RunFolder, observer: Observer, command: str, stop: "StopSignals", resume: bool
+    pipeline: config.Pipeline,
+    folder: RunFolder,
+    observer: Observer,
+    command: str,
+    stop: "StopSignals",
+    resume: bool,
+    began: float | None = None,
 ) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
         from .runner import Runner
@@ -461,7 +468,7 @@ def _carry_out(
 
             carry_out(folder, pipeline, task.products().pipelines, observer, stop, command)
         else:
-            Runner(folder, observer, stop, resume).run(task, command)
+            Runner(folder, observer, stop, resume, began=began).run(task, command)
 
 
 @contextmanager

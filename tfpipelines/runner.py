@@ -4,22 +4,24 @@ import math
 import statistics
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from . import datasets, evaluation, metrics, models, networks, training
+from . import datasets, decisions, evaluation, metrics, models, networks, training
 from .choosing import Choice, require_validation
 from .core import config
 from .core.files import atomic_write, file_hash, write_json
 from .core.machine import release_memory
 from .core.observer import Observer
-from .core.pipeline_files import code_facts, write_pipeline
+from .core.pipeline_files import code_facts, with_train, write_pipeline
 from .core.run_files import found_json, read_json, read_table
 from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
 from .core.unchanged import require_same_data, require_same_splits, splits_text, with_resumption, write_splits
+from .core.words import duration
 from .datasets import Findings
 from .errors import MemoryExhaustedError, NothingFitsError, ResourceError
 from .tasks import new_task
@@ -43,12 +45,22 @@ class Runner:
         resume: go on from the folder's checkpoints.
         trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written,
             and no scalars for TensorBoard.
+        began: when the run began, as `time.perf_counter` tells it; default: now. `train.time` counts from then.
     """
 
+    whole_steps: int | None = None  # of an epoch, where those of a rehearsal are fewer
+
     def __init__(
-        self, folder: RunFolder, observer: Observer, stop: training.StopSignals, resume: bool, trial: bool = False
+        self,
+        folder: RunFolder,
+        observer: Observer,
+        stop: training.StopSignals,
+        resume: bool,
+        trial: bool = False,
+        began: float | None = None,
     ):
         self.folder, self.observer, self.stop, self.resume, self.trial = folder, observer, stop, resume, trial
+        self.began = time.perf_counter() if began is None else began
         self.data_seconds = 0.0
         self._told_unused = False
 
@@ -77,6 +89,10 @@ class Runner:
 
     def _all(self, task: Task, command: str, fold: int | None) -> dict[str, Any]:
         began = time.perf_counter()
+        if task.asked.train.precision == "auto":  # before environment.json, which tells what the run began as
+            task.asked, task.pipeline = map(decisions.with_precision, (task.asked, task.pipeline))
+            write_pipeline(self.folder, task.asked)
+            self.observer.note(f"train.precision={task.asked.train.precision} on this machine")
         self.environment(task.asked, command)
         findings = Findings()
         task.begin()
@@ -140,6 +156,8 @@ class Runner:
     def single(self, loaded: Loaded, folder: RunFolder, findings: Findings, fold: int | None = None) -> dict[str, Any]:
         """Splits, training and evaluation in one folder."""
         task = self.splits(loaded, folder, findings.copy(), fold)
+        if task.pipeline.train.time is not None:
+            self._fit_epochs(task, folder, loaded.folds() if fold is not None and folder is not self.folder else 1)
         if task.asked.chooses:
             return self._of_the_best(task, folder, fold)
         artifact = self.fresh_artifact(task)
@@ -220,16 +238,61 @@ class Runner:
     def _fit_batch_size(self, task: Trainable, folder: RunFolder) -> None:
         """Takes a batch size that the data allow, where nobody has asked for the larger one."""
         before, size = task.pipeline.train.batch_size, task.fitting_batch_size
-        train = task.pipeline.train.model_copy(update={"batch_size": size})
-        task.asked, task.pipeline = (
-            pipeline.model_copy(update={"train": train}) for pipeline in (task.asked, task.pipeline)
-        )
-        # In this order: if it ends in between, a resumed run finds the larger one in pipeline.yaml and does the same.
+        self._decide(task, folder, {"batch_size": size})
+        few = "the training split is smaller than a batch of the default size"
+        self.observer.note(f"train.batch_size={size} instead of {before}: {few}")
+
+    def _decide(self, task: Trainable, folder: RunFolder, fields: dict[str, Any]) -> None:
+        """Takes other values of fields of `train`, and writes what the run is now."""
+        task.asked, task.pipeline = (with_train(pipeline, fields) for pipeline in (task.asked, task.pipeline))
+        # In this order: if it ends in between, a resumed run finds the earlier ones in pipeline.yaml and does the same.
         environment = read_json(folder / "environment.json")
         write_json(folder / "environment.json", {**environment, "pipeline": config.as_dict(task.asked)})
         write_pipeline(folder, task.asked)
-        few = "the training split is smaller than a batch of the default size"
-        self.observer.note(f"train.batch_size={size} instead of {before}: {few}")
+
+    def _fit_epochs(self, task: Trainable, folder: RunFolder, parts: int) -> None:
+        """Fits the number of epochs to `train.time`.
+
+        Args:
+            parts: runs of folds that share it.
+        """
+        seconds, rehearsal = task.pipeline.train.time or 0.0, partial(type(self), stop=self.stop, resume=False)
+        self.observer.note(f"train.time={duration(seconds)}: measuring what an epoch and the evaluation take")
+
+        def left() -> float:
+            spent = time.perf_counter() - self.began
+            return (seconds - spent) / parts
+
+        fields = {"time": None}
+        if task.learns:
+            fields = decisions.decided_epochs(task, rehearsal, folder, left)
+        self._decide(task, self.folder, fields)
+        if folder is not self.folder:
+            write_pipeline(folder, task.asked)
+        folder.set_status("running", epochs=task.epochs)
+        told = ", ".join(f"train.{name}={value:g}" for name, value in fields.items() if value is not None)
+        self.observer.note(f"{told}: what fits into that time" if told else "train.time: no epochs, nothing to fit")
+
+    def rehearse(self, task: Trainable, evaluates: bool) -> float:
+        """Trains as a run does, then evaluates and writes a report, all in this runner's folder, to learn what it
+        takes.
+
+        Args:
+            evaluates: whether the test split is evaluated and a report written.
+
+        Returns:
+            The seconds of all that follows the training.
+        """
+        artifact = self.fresh_artifact(task)
+        history, best = self.train(task, self.folder, artifact)
+        artifact.set_weights(best.best_weights)
+        began = time.perf_counter()
+        if not evaluates:
+            task.validate(artifact, self.folder)
+            return time.perf_counter() - began
+        content = self._measured(task, self.folder, artifact, history, best.best_epoch)
+        write_json(self.folder / "metrics.json", content)
+        return time.perf_counter() - began
 
     def train(
         self, task: Trainable, folder: RunFolder, artifact: "models.Artifact", alone: bool = True
@@ -319,7 +382,9 @@ class Runner:
             model,
             optimizer,
             jit_compile=training.jit_compile(settings.jit_compile, model),
-            steps_per_execution=training.steps_per_execution(settings.steps_per_execution, steps, values),
+            steps_per_execution=training.steps_per_execution(
+                settings.steps_per_execution, self.whole_steps or steps, values
+            ),
         )
         averaged = training.averaging(settings, optimizer, phase.averaged)
         weights = averaged.model_weights if averaged else model.get_weights

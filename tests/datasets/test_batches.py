@@ -26,7 +26,9 @@ def store(digits):
     return store_array(digits["x"][::50, :, :, None], ImagePreprocessor((28, 28), 1))  # 100 images
 
 
-def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, windows=None, **options):
+def batches(
+    store, first=0, last=12, batch_size=16, augmentation=None, seed=3, windows=None, steps_per_epoch=None, **options
+):
     targets = Targets(np.arange(100) % 10, 10, **options)
     return list(
         training_batches(
@@ -39,6 +41,7 @@ def batches(store, first=0, last=12, batch_size=16, augmentation=None, seed=3, w
             last_step=last,
             augmentation=augmentation,
             windows=windows,
+            steps_per_epoch=steps_per_epoch,
         ).as_numpy_iterator()
     )
 
@@ -70,6 +73,14 @@ def test_an_epoch_holds_no_sample_twice(store):
     for epoch in range(2):
         images = np.concatenate([x for x, _ in batches(store, 6 * epoch, 6 * epoch + 6)])
         assert images.shape == (96, 28, 28, 1) and len({image.tobytes() for image in images}) == 96
+
+
+def test_shorter_epochs_begin_their_orders_earlier(store):
+    whole, short = batches(store, last=12), batches(store, last=6, steps_per_epoch=3)
+    for (x, y), (x2, y2) in zip(whole[:3] + whole[6:9], short, strict=True):
+        assert np.array_equal(x, x2) and np.array_equal(y, y2)
+    late = batches(store, first=4, last=6, steps_per_epoch=3)
+    assert all(np.array_equal(x, x2) for (x, _), (x2, _) in zip(short[4:], late, strict=True))
 
 
 def test_targets_fit_the_images(store):

@@ -17,12 +17,19 @@ def store(**options) -> TextStore:
     return TextStore({"ids": Sequences(ids, np.concatenate([[0], np.cumsum(LENGTHS)]))}, **options)
 
 
-def batches(first, last, seed=3, rows=None, **options):
+def batches(first, last, seed=3, rows=None, steps=None, **options):
     rows = np.arange(COUNT) if rows is None else rows
     targets = Targets(rows % 5, 5, **options)
     return list(
         training_text_batches(
-            store(), rows, targets, batch_size=BATCH, seed=seed, first_step=first, last_step=last
+            store(),
+            rows,
+            targets,
+            batch_size=BATCH,
+            seed=seed,
+            first_step=first,
+            last_step=last,
+            steps_per_epoch=steps,
         ).as_numpy_iterator()
     )
 
@@ -53,6 +60,15 @@ def test_starting_late_gives_what_starting_early_gives(first):
     whole = batches(0, 2 * STEPS)
     for mine, theirs in zip(batches(first, first + 5), whole[first : first + 5], strict=True):
         assert np.array_equal(mine[0], theirs[0]) and np.array_equal(mine[1], theirs[1])
+
+
+@pytest.mark.parametrize("steps", [3, WINDOW, WINDOW + 2])
+def test_shorter_epochs_hold_other_texts_each(steps):
+    whole = batches(0, 4 * steps, steps=steps)
+    rows = [np.concatenate([ids[:, 0] - 2 for ids, _ in whole[n * steps :][:steps]]) for n in range(4)]
+    assert all(len(set(each)) == steps * BATCH for each in rows) and len(set(np.concatenate(rows))) > 1.5 * len(rows[0])
+    late = batches(2 * steps + 1, 4 * steps, steps=steps)
+    assert all(np.array_equal(x, x2) for (x, _), (x2, _) in zip(whole[2 * steps + 1 :], late, strict=True))
 
 
 def test_batches_are_of_similar_length_and_in_no_order_of_length():

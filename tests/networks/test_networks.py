@@ -188,7 +188,9 @@ def test_fused_normalization_by_type_of_computation(policy, fused, monkeypatch):
             told = layer(inputs, training=True)
             loss = tf.reduce_sum(tf.cast(told, tf.float32) ** 2 * np.linspace(0, 1, 4, dtype=np.float32))
         outputs.append(np.asarray(told, np.float32))
-        gradients.append([np.asarray(g, np.float32) for g in tape.gradient(loss, [layer.gamma.value, layer.beta.value])])
+        gradients.append(
+            [np.asarray(g, np.float32) for g in tape.gradient(loss, [layer.gamma.value, layer.beta.value])]
+        )
         assert told.dtype == layer.compute_dtype
         assert all(weight.dtype == "float32" for weight in layer.weights)
     assert [dtype.name for dtype in calls] == [layers[1].compute_dtype] * fused

@@ -36,7 +36,7 @@ def search(tmp_path):
     """What `run_finals` asks of a search with two seeds."""
     folder = RunFolder.create(tmp_path / "runs", "tune-image-cls")
     stop = SimpleNamespace(received=None, raise_if_interrupted=lambda: None)
-    settings, best = SimpleNamespace(final_seeds=[0, 1]), SimpleNamespace(values={}, number=1)
+    settings, best = SimpleNamespace(final_seeds=[0, 1]), SimpleNamespace(values={}, number=1, name="0001")
     state = State({}, {})
     facts = {"folder": folder, "stop": stop, "settings": settings, "best": best, "state": state}
     facts |= {"objective": SimpleNamespace(metric="val_loss", direction="min"), "final_epochs": 3}

@@ -1,6 +1,7 @@
 """The files of a run folder that say what is run: pipeline.yaml, and the code of a user's own network."""
 
 import difflib
+from typing import Any
 
 from ..errors import ConfigError
 from . import config
@@ -9,6 +10,10 @@ from .run_files import read_json
 from .run_folder import RunFolder
 
 _SHOWN = 12  # lines of a difference
+# Fields of `train` that a run may decide by the machine it is on, before its first step.
+DECIDED = (
+    "precision", "time", "epochs", "head_epochs", "steps_per_epoch", "warmup_epochs", "decay_epochs",
+)  # fmt: skip
 
 
 def write_pipeline(folder: RunFolder, pipeline: config.Pipeline) -> None:
@@ -16,6 +21,30 @@ def write_pipeline(folder: RunFolder, pipeline: config.Pipeline) -> None:
     if pipeline.own_code:
         atomic_write(folder / config.CODE_COPY, pipeline.own_code[0][0].text)
     atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
+
+
+def undecided(pipeline: config.Pipeline) -> bool:
+    """Whether fields of `train` are to be decided by the machine before the first step."""
+    return pipeline.train.precision == "auto" or pipeline.train.time is not None
+
+
+def with_train(pipeline: config.Pipeline, fields: dict[str, Any]) -> config.Pipeline:
+    """The pipeline with other values of fields of `train`."""
+    return pipeline.model_copy(update={"train": pipeline.train.model_copy(update=fields)})
+
+
+def with_decisions(folder: RunFolder, pipeline: config.Pipeline) -> config.Pipeline:
+    """The pipeline with what an earlier process has decided of it, as pipeline.yaml of the folder tells."""
+    path = folder / "pipeline.yaml"
+    if not undecided(pipeline) or not path.is_file():
+        return pipeline
+    raw = config.read_yaml(path).get("train", {})
+    kind = type(pipeline.train)
+    decided = kind.model_validate({name: raw[name] for name in DECIDED if name in raw and name in kind.model_fields})
+    done = [name for name in DECIDED if name in raw and name in kind.model_fields] if decided.time is None else []
+    if decided.precision != "auto":
+        done.append("precision")
+    return with_train(pipeline, {name: getattr(decided, name) for name in done})
 
 
 def code_facts(pipeline: config.Pipeline) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError
 from . import config
 from .files import atomic_write
+from .pipeline_files import DECIDED
 from .run_files import read_json, read_needed
 from .run_folder import DEFAULT_BATCH_SIZE, RunFolder
 
@@ -51,6 +52,8 @@ def require_same_pipeline(folder: RunFolder, pipeline: config.Pipeline) -> None:
     begun = (folder / "candidates").exists() or any((folder / "checkpoints").glob("*.json"))
     if folder.status.get(DEFAULT_BATCH_SIZE) and not begun:
         changed = [line for line in changed if not line.startswith("train.batch_size:")]  # see `Runner`
+    if pipeline.train.time is not None and not begun:  # see `decisions`
+        changed = [line for line in changed if not line.startswith(tuple(f"train.{name}:" for name in DECIDED))]
     if changed:
         cause = f"{folder / 'pipeline.yaml'} has changed since the run began."
         raise ConfigError(cause, f"Undo the change, or start a new run: {folder.as_new_run()}", changed)

@@ -108,10 +108,11 @@ def training_batches(
     seed: int,
     first_step: int,
     last_step: int,
+    steps_per_epoch: int | None = None,
     augmentation: Augmentation | None = None,
     windows: Windows | None = None,
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1, over all epochs of len(rows) // batch_size steps each.
+    """Batches of the steps `first_step` to `last_step` - 1, over all epochs.
 
     Args:
         store: of the images, or of other samples that can be gathered by row.
@@ -119,13 +120,15 @@ def training_batches(
         targets: of each of them; None where there is nothing to tell but the samples themselves.
         batch_size: at most len(rows).
         seed: of order and augmentation.
+        steps_per_epoch: of which there is a new order of the rows in each; None: len(rows) // batch_size, which is the
+            most.
         windows: of these samples, where their order is by shards.
 
     Returns:
         (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights
         (batch,)]), or the images alone. Images that are not augmented stay uint8.
     """
-    steps_per_epoch = len(rows) // batch_size
+    steps_per_epoch = steps_per_epoch or len(rows) // batch_size
     rows_tensor = tf.constant(rows, tf.int64)
 
     def place(step: tf.Tensor):

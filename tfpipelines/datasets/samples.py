@@ -27,14 +27,20 @@ class Samples:
             form alone are to count as copies; its index is the row in the store.
         store: of what the network gets to see.
         facts: for data.json.
+
+    Attributes:
+        rehearsed: rows that stand for the test split while an evaluation is rehearsed, see `budgets`.
     """
 
     frame: pd.DataFrame
     store: Any = None
     facts: dict = field(default_factory=dict)
+    rehearsed: np.ndarray | None = field(default=None, init=False, repr=False)
 
     def rows(self, split: str) -> np.ndarray:
         """Store rows of a split, int64, in the order of the table."""
+        if split == "test" and self.rehearsed is not None:
+            return self.rehearsed
         return self.frame.index[self.frame["split"] == split].to_numpy(np.int64)
 
     @property
@@ -44,7 +50,7 @@ class Samples:
 
     def labels(self, split: str, classes: list[str]) -> np.ndarray:
         """The labels of a split's rows, as `encode_labels` gives them."""
-        return encode_labels(self.frame[self.frame["split"] == split], classes)
+        return encode_labels(self.frame.loc[self.rows(split)], classes)
 
     def near_copies(self, train: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, bool]:
         """Which row of `train` each of `others` is nearly equal to, int64, -1 for none; whether all were compared."""

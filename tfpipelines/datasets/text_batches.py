@@ -67,9 +67,17 @@ class TextStore:
 
 
 def training_text_batches(
-    store: TextStore, rows: np.ndarray, targets: Targets, *, batch_size: int, seed: int, first_step: int, last_step: int
+    store: TextStore,
+    rows: np.ndarray,
+    targets: Targets,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    steps_per_epoch: int | None = None,
 ) -> tf.data.Dataset:
-    """Batches of the steps `first_step` to `last_step` - 1, over all epochs of len(rows) // batch_size steps each.
+    """Batches of the steps `first_step` to `last_step` - 1, over all epochs.
 
     The texts of an epoch are shuffled as a whole; each window of 16 batches is then sorted by length and cut into
     batches, and these are shuffled. So a batch needs little padding, and still every text meets others in each epoch.
@@ -77,7 +85,7 @@ def training_text_batches(
     Returns:
         (int32 (batch, length) or a tuple of such, targets float32 (batch, classes)[, weights (batch,)]).
     """
-    steps_per_epoch = len(rows) // batch_size
+    steps_per_epoch = steps_per_epoch or len(rows) // batch_size
     windows_per_epoch = -(-steps_per_epoch // WINDOW)
     rows_tensor, lengths = tf.constant(rows, tf.int64), tf.constant(store.lengths[rows], tf.int64)
 

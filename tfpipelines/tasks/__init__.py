@@ -108,8 +108,19 @@ def _fault(name: str, kind: object) -> str:
 
 
 def new_task(pipeline: "Pipeline") -> "Task":
-    """The task object that carries out a resolved pipeline."""
-    return task_class(pipeline.task)(pipeline)
+    """The task object that carries out a resolved pipeline.
+
+    Raises:
+        ConfigError: if it cannot fit its epochs to a time that the pipeline sets.
+    """
+    kind = task_class(pipeline.task)
+    if pipeline.train.time is not None:
+        from .abilities import Ability
+
+        if Ability.FITS_TIME not in kind.abilities:
+            cause = f"train.time: the task {pipeline.task} cannot fit its epochs to a time."
+            raise ConfigError(cause, "Set train.epochs.")
+    return kind(pipeline)
 
 
 class _Schemas(Mapping[str, "type[Pipeline]"]):

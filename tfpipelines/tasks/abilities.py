@@ -31,6 +31,7 @@ class Ability(Enum):
     FOLLOWS = "answers rows of a table as they come"  # `Follows`
     BY_POINT = "answers each point of a series"  # `ByPoint`
     ONE_LOSS = "trains one network by one loss"  # `OneLoss`
+    FITS_TIME = "its number of epochs can be fitted to train.time"
     FINETUNES = "trains a head on a pretrained backbone"
     COMPARES_IMAGES = "its last features tell images apart, such as generated from real ones"
 

@@ -79,7 +79,22 @@ class Sampled(Task, Trainable, Answering):
     def _steps(self, first_step: int, last_step: int) -> dict[str, Any]:
         """Which batches of training are asked for; arguments as in `training_batches`."""
         batch_size, seed = self.pipeline.train.batch_size, self.pipeline.seed
-        return {"batch_size": batch_size, "seed": seed, "first_step": first_step, "last_step": last_step}
+        told: dict[str, Any] = {
+            "batch_size": batch_size,
+            "seed": seed,
+            "first_step": first_step,
+            "last_step": last_step,
+        }
+        if self.pipeline.train.steps_per_epoch != "auto":
+            told["steps_per_epoch"] = self.steps_per_epoch()
+        return told
+
+    def _steps_of(self, samples: int) -> int:
+        """Training steps of an epoch: whole batches of so many samples, at most `train.steps_per_epoch`; 0 if a batch
+        is larger.
+        """
+        steps, wanted = samples // self.pipeline.train.batch_size, self.pipeline.train.steps_per_epoch
+        return steps if wanted == "auto" else min(steps, wanted)
 
     def _data(self, *names: str) -> dict[str, Any]:
         """Fields of the section `data`."""

@@ -36,9 +36,7 @@ class Supervised(Sampled):
     """
 
     kind = Kind.CLASSIFIER
-    abilities = frozenset({Ability.EXPLAINS, Ability.ONE_LOSS})
-
-    draws_curves = True  # whether there are epochs to be drawn
+    abilities = frozenset({Ability.EXPLAINS, Ability.ONE_LOSS, Ability.FITS_TIME})
 
     def __init__(self, pipeline):
         super().__init__(pipeline)
@@ -150,7 +148,7 @@ class Supervised(Sampled):
         return self
 
     def steps_per_epoch(self) -> int:
-        return len(self._training_rows()[0]) // self.pipeline.train.batch_size
+        return self._steps_of(len(self._training_rows()[0]))
 
     def validation_batches(self):
         rows = self.samples.rows("validation")
@@ -216,7 +214,7 @@ class Supervised(Sampled):
                 self._fit_target(artifact)
                 results |= self.target.facts()
             results["about"] = [*results.get("about", []), *told]
-        if self.draws_curves and history:
+        if self.learns and history:
             evaluation.plot_curves(plots / "curves.png", history, best_epoch)
         if len(rows):
             about = results.pop("about", [])

@@ -194,6 +194,11 @@ class Trainable(Loaded):
     def prepare_training(self) -> None:
         """Makes what only training needs of the samples, once they are checked and stand; a check does without."""
 
+    @property
+    def learns(self) -> bool:
+        """Whether the network is trained by epochs; else it is fitted at once."""
+        return True
+
     # --- batches
     @abstractmethod
     def steps_per_epoch(self) -> int:

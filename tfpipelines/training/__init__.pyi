@@ -21,6 +21,7 @@ from .objective import compiled as compiled
 from .optimizers import build_optimizer as build_optimizer
 from .process import compiles_every_shape as compiles_every_shape
 from .process import forget_networks as forget_networks
+from .process import hardware_precision as hardware_precision
 from .process import jit_compile as jit_compile
 from .process import limit_threads as limit_threads
 from .process import make_deterministic as make_deterministic

@@ -3,7 +3,8 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Literal
 
 import keras
@@ -87,6 +88,40 @@ def precision(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def hardware_precision() -> str:
+    """What `train.precision=auto` stands for on this machine: a matter of the device's instructions, not of timing.
+
+    mixed_bfloat16 on TPUs, on GPUs whose tensor cores take bfloat16 (compute capability 8.0 and later) and, with
+    tensorflow, on processors with AMX (flag amx_bf16); else float32.
+    """
+    if on_accelerator():
+        return "mixed_bfloat16" if _compute_capability() >= 8.0 else "float32"
+    amx = keras.backend.backend() == "tensorflow" and "amx_bf16" in _processor_flags()
+    return "mixed_bfloat16" if amx else "float32"
+
+
+def _compute_capability() -> float:
+    """Of the first GPU; 0 where it has none to tell; that of a TPU is infinite."""
+    if keras.distribution.list_devices()[0].startswith("tpu"):
+        return float("inf")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return float(getattr(jax.devices()[0], "compute_capability", 0) or 0)
+    found = tf.config.list_physical_devices("GPU")
+    told = tf.config.experimental.get_device_details(found[0]).get("compute_capability") if found else None
+    return float("{}.{}".format(*told)) if told else 0.0
+
+
+def _processor_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Those of the first processor; none where the system does not tell them in this file."""
+    with suppress(OSError, UnicodeDecodeError), path.open(encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("flags"):
+                return frozenset(line.partition(":")[2].split())
+    return frozenset()
 
 
 def forget_networks() -> None:

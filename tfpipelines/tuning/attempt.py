@@ -3,17 +3,19 @@
 import math
 import shutil
 import sys
+import time
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .. import training
+from .. import decisions, training
 from ..core import config
 from ..core.files import write_json
 from ..core.history import history_rows
 from ..core.observer import Observer
-from ..core.pipeline_files import write_pipeline
+from ..core.pipeline_files import with_decisions, with_train, write_pipeline
 from ..core.run_files import found_json, require_table
 from ..core.run_folder import RunFolder
 from ..core.unchanged import write_splits
@@ -96,7 +98,9 @@ def attempt(
 ):
     """Trains a trial; its result, and what writes its model file. None if it is to go on another time."""
     try:
+        began = time.perf_counter()
         pipeline = config.with_values(content, job["values"], SCHEMAS, f"trial {job['number']}")
+        pipeline = decisions.with_precision(with_decisions(folder, pipeline))
         if not task.reuse_data(pipeline):
             fresh = new_task(pipeline)
             fresh.begin()
@@ -106,6 +110,9 @@ def attempt(
         if job["parent"] and not any((folder / "checkpoints").iterdir()):
             _take_checkpoints(Path(job["parent"]), folder)
         task.require_steps()
+        if pipeline.train.time is not None:
+            pipeline = _with_epochs(task, folder, halt, began + pipeline.train.time)
+            begin_part(folder, pipeline, str(folder.path.parents[1]), task.epochs)
         objective, status, reason = pipeline.search.objective, "completed", ""
         observer = TrialObserver(line, halt, job, objective, task.epochs)
         observer.decide(_regained(folder.path))  # what a process that died may have had no time to act upon
@@ -134,6 +141,21 @@ def attempt(
         return _failure(folder, job, error.cause, error.details), None
     except Exception as error:
         return _failure(folder, job, memory_cause(error) or f"{type(error).__name__}: {error}"), None
+
+
+def _with_epochs(task: Trainable, folder: RunFolder, halt: Halt, until: float) -> config.Pipeline:
+    """The pipeline of a trial, which becomes its task's, with the number of epochs there is time for.
+
+    Args:
+        until: by `time.perf_counter`.
+    """
+    fields: dict[str, Any] = {"time": None}
+    if task.learns:
+        rehearsal = partial(Runner, stop=halt, resume=False, trial=True)
+        left = lambda: until - time.perf_counter()
+        fields = decisions.decided_epochs(task, rehearsal, folder, left, evaluates=False)
+    task.pipeline = with_train(task.pipeline, fields)
+    return task.pipeline
 
 
 def _take_checkpoints(parent: Path, folder: RunFolder) -> None:

@@ -40,6 +40,7 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
             seed = queue.pop(0)
             folder = search.folder.child(f"{FINALS}/seed-{seed}")
             setup = {"kind": "final", "content": search.state.content, "values": search.best.values, "seed": seed}
+            setup["trial"] = str(search.folder / "trials" / search.best.name)
             setup |= {"folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
             setup["token"] = search.folder.token
             pool.start(setup, folder / "logs" / "run.log").trial = seed

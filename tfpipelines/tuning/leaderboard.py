@@ -8,6 +8,8 @@ from typing import Any
 
 from ..core import config
 from ..core.files import atomic_write
+from ..core.pipeline_files import with_decisions
+from ..core.run_folder import RunFolder
 from ..core.words import extreme
 from ..tasks import SCHEMAS
 from .space import Space
@@ -32,7 +34,7 @@ def write_leaderboard(folder: Path, state: State, space: Space, objective) -> No
     writer.writerows(_row(trial, objective.metric, numbers) for trial in others)
     atomic_write(folder / "leaderboard.csv", stream.getvalue())
     if ranked:
-        atomic_write(folder / "best.yaml", _best_yaml(state, ranked[0], objective))
+        atomic_write(folder / "best.yaml", _best_yaml(folder, state, ranked[0], objective))
 
 
 def _row(trial: Trial, metric: str, numbers: dict[str, int]) -> dict[str, Any]:
@@ -43,8 +45,18 @@ def _row(trial: Trial, metric: str, numbers: dict[str, int]) -> dict[str, Any]:
     return facts | {path: cell(value) for path, value in trial.values.items()}
 
 
-def _best_yaml(state: State, best: Trial, objective) -> str:
+def best_pipeline(folder: Path, state: State, best: Trial) -> config.Pipeline:
+    """The pipeline of the best trial, with what the machine has decided of it.
+
+    Args:
+        folder: of the search.
+    """
     pipeline = config.with_values(state.content, best.values, SCHEMAS, "the best pipeline")
+    return with_decisions(RunFolder(folder / "trials" / best.name), pipeline)
+
+
+def _best_yaml(folder: Path, state: State, best: Trial, objective) -> str:
+    pipeline = best_pipeline(folder, state, best)
     pipeline = pipeline.model_copy(update={"split_seed": pipeline.seed_of_splits})
     count = len(state.ranked(objective.direction))
     head = f"# Trial {best.number}: {objective.metric} {best.score:.6g}, the {extreme(objective.direction)} of {count} "

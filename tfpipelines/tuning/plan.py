@@ -174,6 +174,12 @@ def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: 
         raise ConfigError("search.space is empty: there is nothing to search.", remedy)
     if pipeline.search.keep_trials < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep_trials must be at least 1: hyperband continues trials from their weights.")
+    if pipeline.train.time is not None:
+        lengths = [path for path in ("train.epochs", "train.steps_per_epoch") if path in space]
+        if lengths or pipeline.search.algorithm == "hyperband":
+            other = f"search.space.{lengths[0]}" if lengths else "search.algorithm=hyperband"
+            cause = f"train.time and {other} exclude each other: both decide how many epochs a trial has."
+            raise ConfigError(cause, "Leave one of them out.")
     named = "model.name" in space
     if pipeline.chooses and not named:
         cause = "A search trains one network in each trial, and model.name=auto trains all of its candidates."

@@ -18,7 +18,7 @@ from ..core.run_folder import RunFolder
 from ..core.unchanged import with_resumption
 from ..errors import ArtifactError, ConfigError, ResourceError, SearchError
 from ..tasks import SCHEMAS, new_task
-from .leaderboard import write_leaderboard
+from .leaderboard import best_pipeline, write_leaderboard
 from .pool import Pool, Worker
 from .progress import search_facts, trial_facts
 from .pruning import medians
@@ -118,7 +118,7 @@ class Search:
     @property
     def final_epochs(self) -> int:
         """Those of a run with the values of the best trial, at most."""
-        return new_task(config.with_values(self.state.content, self.best.values, SCHEMAS, "the best pipeline")).epochs
+        return new_task(best_pipeline(self.folder.path, self.state, self.best)).epochs
 
     def begin_finals(self) -> None:
         """Makes room for final runs of the best values, where there are some of other values: the budget was raised."""

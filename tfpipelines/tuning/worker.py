@@ -19,6 +19,7 @@ from ..core import config
 from ..core.files import atomic_write, write_json
 from ..core.lock import working_for
 from ..core.observer import Observer
+from ..core.pipeline_files import with_decisions
 from ..core.run_files import LARGEST, found_json, open_own, read_text
 from ..core.run_folder import RunFolder
 from ..datasets import Findings
@@ -92,7 +93,8 @@ def main(connection, setup: dict[str, Any]) -> None:
         connection: to the supervisor.
         setup: `kind` (trial or final), `content` of the pipeline, `folder` of the search, `command`, `log`,
             `environment`; `token` of the lease on that folder; `threads` to take, 0 for all; `gpu` to see, None for
-            all. A trial: `first` (whether to tell of the data). A final run: `values`, `seed`, `run` (its folder).
+            all. A trial: `first` (whether to tell of the data). A final run: `values`, `seed`, `run` (its folder),
+            `trial` (the folder of that with these values).
     """
     halt = Halt()
     settle(setup, halt)
@@ -237,7 +239,9 @@ def _final(line: Line, halt: Halt, setup: dict[str, Any]) -> None:
     """A whole run with the best values."""
     pipeline = config.with_values(setup["content"], setup["values"], SCHEMAS, "the best pipeline")
     pipeline = pipeline.model_copy(update={"seed": setup["seed"], "split_seed": pipeline.seed_of_splits})
-    task, folder = new_task(pipeline), RunFolder(Path(setup["run"]))
+    folder = RunFolder(Path(setup["run"]))
+    pipeline = with_decisions(folder, with_decisions(RunFolder(Path(setup["trial"])), pipeline))
+    task = new_task(pipeline)
     with _held(folder, setup["token"]):
         begin_part(folder, pipeline, setup["folder"], task.epochs)
         for name in ("splits.csv", "data.json"):  # the runner compares them with what it reads

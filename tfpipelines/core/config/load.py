@@ -26,6 +26,8 @@ from .signature import NetworkSection
 _create_model: Any = create_model  # its types do not know fields that are only known when it is called
 
 
+_LENGTHS = ("train.epochs", "train.steps_per_epoch")  # that train.time fits
+
 Ask = Callable[[Code, bool], None]
 
 
@@ -86,6 +88,9 @@ def load(
         content, schema_class = found
     pipeline = validate(content, schema_class, name)
     refuse_given(pipeline.train, train.choices, changes)
+    if pipeline.train.time is not None and (given := next((key for key in _LENGTHS if key in changes), "")):
+        cause = f"{given} and train.time exclude each other: the number of epochs is fitted to the time."
+        raise ConfigError(cause, "Give one of them.")
     section = (changes if path.is_relative_to(packaged("pipelines")) else content).get("train")
     asked = "train.batch_size" in changes or (isinstance(section, dict) and "batch_size" in section)
     return Loaded(pipeline, notes, content, changes, not asked)

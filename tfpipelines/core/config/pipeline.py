@@ -73,6 +73,15 @@ class Pipeline(Section):
         return self.model_copy(update={"search": search})
 
     @model_validator(mode="after")
+    def _one_length(self) -> "Pipeline":
+        if self.train.time is not None and self.chooses:
+            one = "it fits the number of epochs of one network"
+            raise ValueError(
+                f"train.time does not go with model.name=auto, since {one}: name one, as in model.name=NAME"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fields_go_with_target(self) -> "Pipeline":
         target: str = getattr(self.data, "target", "")
         wrong, remedy = misfit(self, target) if target in TARGETS else ("", "")  # else the data tell it

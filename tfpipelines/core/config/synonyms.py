@@ -9,6 +9,8 @@ _FIELDS = {  # name elsewhere, without case and signs between letters: ours, the
     **dict.fromkeys(("lr", "eta", "rate", "learnrate", "baselr", "maxlr", "initiallr"), ("learning_rate",)),
     **dict.fromkeys(("bs", "batch", "batchsz", "nbatch", "minibatch", "minibatchsize"), ("batch_size",)),
     **dict.fromkeys(("epoch", "nepochs", "numepochs", "maxepochs", "nepoch", "iterations"), ("epochs",)),
+    **dict.fromkeys(("timelimit", "timebudget", "maxtime", "maxtimemins", "duration"), ("time",)),
+    **dict.fromkeys(("limittrainbatches", "maxsteps", "stepsperepochs"), ("steps_per_epoch",)),
     **dict.fromkeys(("wd", "decay", "l2", "l2reg", "weightreg"), ("weight_decay",)),
     **dict.fromkeys(("dropoutrate", "droprate", "pdropout", "dropoutprob"), ("dropout",)),
     **dict.fromkeys(("act", "activationfn", "activationfunction", "nonlinearity"), ("activation",)),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from .amounts import Duration
 from .choices import Choices, check, usual_values
 from .fields import field, fixed
 from .losses import LOSSES, losses_in_words, of_losses
@@ -25,6 +26,15 @@ class Training(Section):
 
     epochs: Count = 20
     batch_size: Count = 64
+    steps_per_epoch: AutoCount = field(
+        "auto", "at most so many steps in an epoch, which then sees a part of the training split; auto: all of it, once"
+    )
+    time: Duration | None = fixed(
+        None,
+        "time that the whole run may take, in seconds or such as 10m, 2 h; in a search each trial. The number of "
+        "epochs, and with it the schedule, is fitted to it before the first step, and written into the run's "
+        "pipeline.yaml; null: no limit",
+    )
     optimizer: OptimizerName = field("adamw", sources_in_words())
     learning_rate: Positive = field(
         1e-3,
@@ -68,7 +78,12 @@ class Training(Section):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = field(
         None, "exponential moving average of the weights, which becomes the model: its decay per step"
     )
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = field(
+        "float32",
+        "types of weights and computation; auto: mixed_bfloat16 where the device has instructions for it (GPUs from "
+        "compute capability 8.0 on, TPUs, with tensorflow also processors with AMX), else float32; what it was is "
+        "written into the run's pipeline.yaml",
+    )
     steps_per_execution: AutoCount = fixed(
         "auto", "training steps per call of the compiled function; auto: by device and image size"
     )

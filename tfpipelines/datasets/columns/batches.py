@@ -17,13 +17,14 @@ def training_table_batches(
     seed: int,
     first_step: int,
     last_step: int,
+    steps_per_epoch: int | None = None,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` to `last_step` - 1; the arguments are those of `batches.training_batches`.
 
     Returns:
         (inputs as `TableStore.inputs`, targets float32 (batch, outputs)[, weights (batch,)]).
     """
-    steps_per_epoch, count = len(rows) // batch_size, len(rows)
+    steps_per_epoch, count = steps_per_epoch or len(rows) // batch_size, len(rows)
     rows_tensor = tf.constant(rows, tf.int64)
 
     def batch(step: tf.Tensor):

@@ -112,8 +112,12 @@ class Detection(Sampled):
     def steps_per_epoch(self) -> int:
         count = len(self.samples.rows("train"))
         count -= anomaly.left_out(count, self.pipeline.train.contamination)
-        steps = count // self.pipeline.train.batch_size
+        steps = self._steps_of(count)
         return min(steps, _MEASURED) if self._fits else steps
+
+    @property
+    def learns(self) -> bool:
+        return not self._fits
 
     def training_batches(self, first_step: int, last_step: int):
         rows = self._learned

@@ -183,7 +183,7 @@ class TextClassification(TokenizedTexts):
         return 1 if self._fits else super().epochs
 
     @property
-    def draws_curves(self) -> bool:  # type: ignore[override]
+    def learns(self) -> bool:
         return not self._fits
 
     def _fit_linear(self) -> "tuple[networks.LinearTexts, tuple[str, ...], dict[str, Any]]":

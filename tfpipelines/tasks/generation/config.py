@@ -77,7 +77,9 @@ class AdversarialTrain(Training):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = field(
         0.998, "decay per step of the generator's averaged weights, which become the model"
     )
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = field(
+        "float32", "auto: mixed_bfloat16 where the device has instructions for it, else float32"
+    )
     loss: Literal["non-saturating", "hinge"] = "non-saturating"
     label_smoothing: Fraction = field(0.1, "with non-saturating: 1 minus the target of real images (one-sided)")
     r1: NonNegative = field(

@@ -116,7 +116,9 @@ class ImageGeneration(Pixels):
 
     def training_batches(self, first_step: int, last_step: int):
         drawn = {"latent": self.pipeline.model.latent, "draws": bool(self.pipeline.train.diff_augment)}
-        further = {**self._steps(first_step, last_step), **drawn, "augmentation": self._augmentation}
+        # whatever an epoch is here, the order of the images begins anew once all have been seen
+        steps = {name: value for name, value in self._steps(first_step, last_step).items() if name != "steps_per_epoch"}
+        further = {**steps, **drawn, "augmentation": self._augmentation}
         return generation.adversarial_batches(self.samples.store, self.samples.rows("train"), self._told, **further)
 
     def validation_batches(self):

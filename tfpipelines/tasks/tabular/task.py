@@ -146,7 +146,7 @@ class Tabular(Supervised):
         return is_fitted(self.pipeline, self.target.name)
 
     @property
-    def draws_curves(self) -> bool:  # type: ignore[override]
+    def learns(self) -> bool:
         return not self._fits
 
     @property

@@ -1,0 +1,229 @@
+"""`train.time`: the number of epochs that there is time for, decided before the first step and written down."""
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import yaml
+
+import tfpipelines
+from tfpipelines import Observer, decisions
+from tfpipelines.core import config
+from tfpipelines.core.pipeline_files import with_train
+from tfpipelines.datasets.samples import Samples
+from tfpipelines.decisions import Cost, Costs, Stopwatch, fitted
+from tfpipelines.errors import ConfigError, Interrupted
+from tfpipelines.tasks import SCHEMAS
+
+from .training.test_resume import FULL, SignalAt, check_equal
+
+SMALL = {key: value for key, value in FULL.items() if key != "train.epochs"}
+
+
+def pipeline(name="image-cls", **fields):
+    return with_train(config.load(name, schemas=SCHEMAS).pipeline, fields)
+
+
+# --- what there is time for
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "steps"),
+    [
+        (1000, 96, None),  # (1000 - 5 - 10 - 15) / 10.1 = 96.04 whole epochs
+        (100, 8, 97),  # 7.8 epochs: 8 of (79 / 8 - .1) / .1 steps
+        (30, 1, 95),  # 9.7 s for one
+        (25, 1, 46),
+    ],
+)
+def test_epochs_and_steps_fill_the_time(seconds, epochs, steps):
+    costs = Costs([Cost(step=0.1, epoch=0.1, start=5.0)], evaluation=15.0)
+    fields = fitted(pipeline(time=seconds, epochs=48), costs, 100, float(seconds))
+    assert fields["time"] is None and (fields["epochs"], fields.get("steps_per_epoch")) == (epochs, steps)
+    taken = 5 + 15 + epochs * ((steps or 100) * 0.1 + 0.1)
+    assert 0.95 * seconds < taken <= seconds or steps is None
+
+
+def test_the_schedule_is_stretched_with_the_epochs():
+    assert config.load("image-cls", ["train.time=10m"], schemas=SCHEMAS).pipeline.train.time == 600
+    asked = pipeline(time=600, epochs=40, warmup_epochs=2, decay_epochs=10, schedule="step")
+    fields = fitted(asked, Costs([Cost(0.1, 0.0)], 0.0), 59, 600.0)
+    assert (fields["epochs"], fields["warmup_epochs"], fields["decay_epochs"]) == (100, 5.0, 25)
+
+
+def test_a_head_is_trained_in_a_share_of_the_time():
+    costs = Costs([Cost(0.01, 0.0), Cost(0.1, 0.0)], 10.0)
+    asked = pipeline("backbone", time=1000, head_epochs=5)
+    fields = fitted(asked, costs, 100, 1000.0)
+    assert fields["head_epochs"] == 5 and fields["epochs"] == 97
+    slow = Costs([Cost(1.0, 0.0), Cost(2.0, 0.0)], 10.0)
+    fields = fitted(asked, slow, 100, 1000.0)
+    assert fields["head_epochs"] == 2 and 2 * 100 + fields["epochs"] * fields["steps_per_epoch"] * 2 <= 980
+
+
+def test_no_time_for_a_step():
+    with pytest.raises(
+        ConfigError, match=r"got 1 min 0 s, but all else than the training takes about 1 min 4"
+    ) as caught:
+        fitted(pipeline(time=60), Costs([Cost(2.0, 1.0, 40.0)], 60.0), 100, 60.0)
+    assert "train.time=" in caught.value.remedy
+
+
+def test_a_stopwatch_tells_steps_from_the_ends_of_epochs(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    watch = Stopwatch()
+    watch.model({})
+    now[0] += 7.0  # the first call compiles
+    for epoch in (1, 2, 3):
+        for done in (2, 4, 6):
+            now[0] += 0.5 * 2
+            watch.step(epoch, done, 6)
+        now[0] += 3.0
+    (cost,) = watch.costs()
+    assert cost == Cost(step=0.5, epoch=3.0, start=7.0)
+
+
+# --- what is refused
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("image-cls", {"train.time": 60, "train.epochs": 3}, "train.epochs and train.time exclude each other"),
+        ("image-cls", {"train.time": 60, "train.steps_per_epoch": 3}, "train.steps_per_epoch and train.time exclude"),
+        ("text-cls", {"train.time": "1h"}, "train.time does not go with model.name=auto"),
+        ("image-cls", {"train.time": "1 week"}, "give a number and a unit"),
+        ("image-cls", {"train.time": 0}, "train.time"),
+        ("dcgan", {"train.time": "1h"}, "the task dcgan cannot fit its epochs to a time"),
+        ("anomaly", {"train.time": "1h", "model.name": "conv"}, "cannot fit its epochs to a time"),
+    ],
+)
+def test_refusals(name, changes, told):
+    with pytest.raises(ConfigError, match=told):
+        tfpipelines.run(name, changes, observer=Observer())
+
+
+def test_a_search_decides_epochs_in_one_way():
+    with pytest.raises(ConfigError, match="search.algorithm=hyperband exclude each other"):
+        tfpipelines.tune("image-cls", SMALL | {"train.time": 60, "search.algorithm": "hyperband"}, observer=Observer())
+    spaces = {"search.space": {"train.epochs": {"min": 2, "max": 4}}, "train.time": 60}
+    with pytest.raises(ConfigError, match="search.space.train.epochs exclude each other"):
+        tfpipelines.tune("image-cls", SMALL | spaces, observer=Observer())
+
+
+# --- runs
+class Told(Observer):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A rehearsal is carried out, but the times are set: 5 epochs fit."""
+    seen = []
+    measure = decisions.measured
+
+    def measured(task, rehearsal, folder, evaluates):
+        measure(task, rehearsal, folder, evaluates)
+        seen.append(folder.path)
+        return Costs([Cost(0.5, 1.0, 1.0)], 2.0)
+
+    monkeypatch.setattr(decisions, "measured", measured)
+    monkeypatch.setattr(decisions, "fitted", lambda *told: fitted(*told[:-1], 34.0))
+    return seen
+
+
+def decided(folder):
+    return yaml.safe_load((folder / "pipeline.yaml").read_text())["train"]
+
+
+def test_a_run_decides_once_without_a_look_at_the_test_split(quick, monkeypatch):
+    looked, rows = [], Samples.rows
+
+    def watched(samples, split):
+        if split == "test" and not quick:
+            looked.append(samples.rehearsed is not None)
+        return rows(samples, split)
+
+    told = Told()
+    with monkeypatch.context() as patch:
+        patch.setattr(Samples, "rows", watched)
+        run = tfpipelines.run("image-cls", SMALL | {"train.time": 32}, observer=told)
+    assert len(quick) == 1 and sum(looked) >= 1
+    settings = decided(run.folder)
+    assert (settings["time"], settings["epochs"], settings["steps_per_epoch"]) == (None, 5, 10)
+    assert any("train.epochs=5, train.steps_per_epoch=10" in note for note in told.notes)
+    assert not (run.folder / "rehearsal").exists()
+    assert len((run.folder / "history.csv").read_text().splitlines()) == 6
+    assert run.status["epochs"] == 5
+    again = tfpipelines.run(run.folder / "pipeline.yaml", observer=Observer())
+    check_equal(run, again)
+    assert len(quick) == 1
+
+
+@pytest.mark.slow
+def test_interrupted_before_and_after_the_decision(quick, monkeypatch):
+    class InRehearsal(Observer):
+        def note(self, text):
+            if "measuring" in text:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    changes = SMALL | {"train.time": 32}
+    with pytest.raises(Interrupted):
+        tfpipelines.run("image-cls", changes, observer=InRehearsal())
+    run = tfpipelines.load("runs/latest")
+    assert decided(run.folder)["time"] == 32
+    whole = tfpipelines.resume(run.folder, observer=Observer())
+    assert decided(whole.folder)["time"] is None and not (whole.folder / "rehearsal").exists()
+    with pytest.raises(Interrupted):
+        tfpipelines.run("image-cls", changes, observer=SignalAt(2, 6))
+    monkeypatch.setattr(decisions, "fitted", None)  # it is not asked again
+    check_equal(whole, tfpipelines.resume("runs/latest", observer=Observer()))
+
+
+@pytest.mark.slow
+def test_folds_share_the_time_and_have_the_same_epochs(quick):
+    run = tfpipelines.run("image-cls", SMALL | {"train.time": 32, "data.folds": 3, "data.limit": 192})
+    assert len(quick) == 1
+    lengths = {decided(folder)["epochs"] for folder in [run.folder, *sorted(run.folder.glob("fold-*"))]}
+    assert lengths == {3}
+
+
+@pytest.mark.slow
+def test_trials_of_a_search_fit_their_epochs_and_finals_keep_them():
+    changes = SMALL | {"train.time": 40, "search.trials": 2, "search.final_seeds": [0], "search.algorithm": "random"}
+    changes["search.space"] = {"model.dropout": {"min": 0.0, "max": 0.4}}
+    search = tfpipelines.tune("image-cls", changes, observer=Observer())
+    trials = sorted((search.folder / "trials").iterdir())
+    lengths = {folder.name: decided(folder)["epochs"] for folder in trials}
+    assert len(lengths) == 2 and all(decided(folder)["time"] is None for folder in trials)
+    best = yaml.safe_load((search.folder / "best.yaml").read_text())["train"]
+    assert best["time"] is None and best["epochs"] in lengths.values()
+    final = json.loads((search.folder / "environment.json").read_text())
+    assert final["pipeline"]["train"]["time"] in (40, None)
+    finals = list((search.folder / "final").glob("seed-*"))
+    assert finals
+    for folder in finals:
+        assert decided(folder)["epochs"] == best["epochs"] and decided(folder)["time"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [25, 40])
+def test_a_run_ends_in_time(seconds):
+    """With a wide margin, since other processes take their share; benchmarks/time_budget.py measures."""
+    began = time.perf_counter()
+    tfpipelines.run("image-cls", SMALL | {"train.time": seconds, "train.early_stopping": None}, observer=Observer())
+    assert 0.5 * seconds < time.perf_counter() - began < 1.6 * seconds
+
+
+def test_substitutes_for_the_test_split_are_rows_of_the_others():
+    import pandas as pd
+
+    samples = Samples(pd.DataFrame({"split": ["train", "test", "validation", "test"], "label": list("abcd")}))
+    samples.rehearsed = np.array([0, 2])
+    assert list(samples.rows("test")) == [0, 2] and list(samples.rows("train")) == [0]
+    samples.rehearsed = None
+    assert list(samples.rows("test")) == [1, 3]

@@ -1,0 +1,253 @@
+"""What the machine decides of a pipeline before the first counted step: `train.precision=auto`, and by `train.time` the
+number of epochs. A decision becomes part of pipeline.yaml; nothing afterwards depends on it.
+
+For the number of epochs the run is rehearsed in a folder that is deleted afterwards: a few steps of short epochs with
+all that happens at the end of an epoch, and the evaluation. No row of the test split plays a part in it: as many others
+stand for them. What it took tells how many epochs there is time for.
+"""
+
+import math
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+
+from . import training
+from .core.config import Pipeline
+from .core.observer import Observer
+from .core.pipeline_files import with_train
+from .core.run_folder import RunFolder
+from .core.words import duration
+from .errors import ConfigError
+from .tasks.trainable import Trainable
+
+if TYPE_CHECKING:
+    from .tasks.sample_task import Sampled
+
+FOLDER = "rehearsal"
+_RATE = 1e-3  # of the learning rate, while rehearsing
+_CALLS = 6  # calls of the compiled function in a first rehearsal's epoch
+_MOST_CALLS = 200
+_SHARE = 0.03  # of the time, that a longer one may take
+_MARGIN = 0.01  # of the time, that is left for what was not rehearsed
+_REST = 0.04  # of the epochs: a smaller part of one is left out, so that each sees the whole training split
+_HEAD = 0.3  # share of the time for training that the first phase of a fine-tuning may take
+
+
+@dataclass
+class Cost:
+    """What a phase of the training takes, in seconds.
+
+    Args:
+        step: of a training step.
+        epoch: of all else in an epoch: validation, checkpoint, records.
+        start: once, until the first step has been compiled.
+    """
+
+    step: float
+    epoch: float
+    start: float = 0.0
+
+    def of_epoch(self, steps: int) -> float:
+        """Seconds of an epoch of so many steps."""
+        return steps * self.step + self.epoch
+
+
+@dataclass
+class Costs:
+    """Of a run: its phases in order, and all that follows the training."""
+
+    phases: list[Cost]
+    evaluation: float
+
+
+class Rehearsal(Protocol):
+    """What rehearses: a `Runner` of its own."""
+
+    whole_steps: int | None
+
+    def rehearse(self, task: Trainable, evaluates: bool) -> float:
+        """Trains and evaluates; the seconds of all that follows the training."""
+
+
+class Stopwatch(Observer):
+    """Notes when steps and epochs end. It prints nothing."""
+
+    def __init__(self) -> None:
+        self.phases: list[_Laps] = []
+        self._epochs_before = -1
+
+    def model(self, facts: dict[str, Any]) -> None:
+        self.phases = [_Laps(time.perf_counter())]
+
+    def phase(self, facts: dict[str, Any]) -> None:
+        if self.phases and not self.phases[-1].steps:
+            self.phases.pop()
+        self.phases.append(_Laps(time.perf_counter()))
+
+    def step(self, epoch: int, done: int, total: int) -> None:
+        self.phases[-1].steps.append((epoch, done, time.perf_counter()))
+
+    def costs(self) -> list[Cost]:
+        """Of the phases that had epochs."""
+        return [laps.cost() for laps in self.phases if laps.steps]
+
+
+@dataclass
+class _Laps:
+    """(epoch, steps done, when) of each call of the compiled function in a phase."""
+
+    began: float
+    steps: list[tuple[int, int, float]] = field(default_factory=list)
+
+    def cost(self) -> Cost:
+        pairs = list(zip(self.steps, self.steps[1:]))
+        steps = [(b[2] - a[2]) / (b[1] - a[1]) for a, b in pairs if a[0] == b[0]]
+        step = statistics.median(steps) if steps else 0.0
+        ends = [b[2] - a[2] - b[1] * step for a, b in pairs if a[0] != b[0]]
+        first = self.steps[0]
+        start = max(0.0, first[2] - self.began - first[1] * step)
+        return Cost(step, max(0.0, min(ends)) if ends else 0.0, start)
+
+
+@contextmanager
+def rehearsing(task: Trainable, calls: int) -> Iterator[None]:
+    """Inside, the task has three short epochs, and other rows stand for those of its test split."""
+    samples, pipeline, times = cast("Sampled", task).samples, task.pipeline, dict(task.times)
+    steps, settings = task.steps_per_epoch(), pipeline.train
+    together = training.steps_per_execution(settings.steps_per_execution, steps, 0)
+    short: dict[str, Any] = {"epochs": 3, "steps_per_epoch": min(steps, calls * together), "time": None}
+    # a rate at which nothing can diverge for want of a warm-up
+    short |= {"learning_rate": settings.learning_rate * _RATE, "warmup_epochs": 0.0, "early_stopping": None}
+    if getattr(settings, "head_epochs", 0):
+        short |= {"head_epochs": 3, "head_learning_rate": settings.head_learning_rate * _RATE}  # type: ignore[attr-defined]
+    test = samples.rows("test")
+    others = samples.frame.index[~samples.frame["split"].isin(["test"])].to_numpy(np.int64)
+    task.pipeline = with_train(pipeline, short)
+    samples.rehearsed = np.resize(others, len(test))
+    try:
+        yield
+    finally:
+        task.pipeline, samples.rehearsed = pipeline, None
+        task.times.clear()
+        task.times.update(times)
+
+
+def measured(
+    task: Trainable, rehearsal: Callable[[RunFolder, Stopwatch], Rehearsal], folder: RunFolder, evaluates: bool
+) -> Costs:
+    """What a run takes, by one rehearsal, or by a longer one where it was too short to tell.
+
+    Args:
+        rehearsal: makes what rehearses in a folder, observed by a stopwatch.
+        folder: of the run; what is written into it is deleted.
+        evaluates: whether the test split will be evaluated and a report written.
+    """
+    calls, steps, seconds = _CALLS, task.steps_per_epoch(), task.pipeline.train.time or 0.0
+    clear(folder)
+    try:
+        after, costs, done = _once(task, rehearsal, folder, calls, evaluates)
+        wished, took = _SHARE * seconds / 3, costs[-1].step * done
+        if (took < wished and done < steps) or sum(cost.start for cost in costs) > _SHARE * seconds:
+            calls = max(calls, min(_MOST_CALLS, math.ceil(calls * wished / max(took, 1e-6))))
+            costs = _once(task, rehearsal, folder, calls, False)[1]
+        return Costs(costs, after)
+    finally:
+        clear(folder)
+        training.forget_networks()
+
+
+def _once(
+    task: Trainable,
+    rehearsal: Callable[[RunFolder, Stopwatch], Rehearsal],
+    folder: RunFolder,
+    calls: int,
+    evaluates: bool,
+) -> tuple[float, list[Cost], int]:
+    """Seconds of what follows the training, the costs of its phases, and the steps of an epoch of the last one."""
+    clear(folder)
+    watch = Stopwatch()
+    runner = rehearsal(folder.child(FOLDER), watch)
+    runner.whole_steps = task.steps_per_epoch()
+    training.forget_networks()
+    with rehearsing(task, calls):
+        after = runner.rehearse(task, evaluates)
+    return after, watch.costs(), watch.phases[-1].steps[-1][1]
+
+
+def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float) -> dict[str, Any]:
+    """The fields of `train` by which a run takes the time that there is.
+
+    Args:
+        pipeline: whose schedule is to be stretched or shortened.
+        costs: of it.
+        steps: of a whole epoch.
+        left: seconds from now on.
+
+    Returns:
+        epochs, steps_per_epoch where whole epochs are too long, the lengths of the schedule in epochs; `time` is None.
+
+    Raises:
+        ConfigError: if there is no time for a single step.
+    """
+    settings, asked = pipeline.train, pipeline.train.time
+    assert asked is not None
+    free = left - costs.evaluation - _MARGIN * asked - sum(cost.start for cost in costs.phases)
+    fields: dict[str, Any] = {"time": None}
+    if len(costs.phases) > 1:  # the head first
+        head, count = costs.phases[0].of_epoch(steps), getattr(settings, "head_epochs", 0)
+        fields["head_epochs"] = max(1, min(count, int(_HEAD * free / head) if free > 0 else 1))
+        free -= fields["head_epochs"] * head
+    cost = costs.phases[-1]
+    if free < cost.of_epoch(1):
+        least = asked - free + cost.of_epoch(1)
+        cause = f"train.time: got {duration(asked)}, but all else than the training takes about {duration(least)}."
+        raise ConfigError(cause, f"Give it more time, such as train.time={math.ceil(2 * least)}.")
+    count = free / cost.of_epoch(steps)
+    epochs, short = max(1, int(count)), steps
+    if count - epochs > _REST * count or count < 1:
+        epochs = math.ceil(count)
+        while (short := min(steps, int((free / epochs - cost.epoch) / max(cost.step, 1e-9)))) < 1:
+            epochs -= 1
+    only_head = len(costs.phases) == 1 and getattr(pipeline.model, "freeze", None) == "all"
+    before = settings.head_epochs if only_head else settings.epochs  # type: ignore[attr-defined]
+    fields["head_epochs" if only_head else "epochs"] = epochs
+    if short < steps:
+        fields["steps_per_epoch"] = short
+    ratio = epochs / before
+    fields["warmup_epochs"] = min(round(settings.warmup_epochs * ratio, 6), float(epochs))
+    fields["decay_epochs"] = max(1, round(settings.decay_epochs * ratio))
+    return fields
+
+
+def decided_epochs(
+    task: Trainable,
+    rehearsal: Callable[[RunFolder, Stopwatch], Rehearsal],
+    folder: RunFolder,
+    left: Callable[[], float],
+    evaluates: bool = True,
+) -> dict[str, Any]:
+    """The fields of `train` by which a run takes the time that there is; arguments as in `measured`.
+
+    Args:
+        left: tells the seconds that are left for the task.
+    """
+    costs = measured(task, rehearsal, folder, evaluates)
+    return fitted(task.pipeline, costs, task.steps_per_epoch(), left())
+
+
+def with_precision(pipeline: Pipeline) -> Pipeline:
+    """The pipeline with what `train.precision=auto` stands for on this machine."""
+    if pipeline.train.precision != "auto":
+        return pipeline
+    return with_train(pipeline, {"precision": training.hardware_precision()})
+
+
+def clear(folder: RunFolder) -> None:
+    """Deletes what is left of a rehearsal."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
