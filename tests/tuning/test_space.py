@@ -185,7 +185,7 @@ def test_overrides_reach_into_the_space():
         (["search.space={data.validation: [0.1, 0.2]}"], "data.validation is no field that can be searched"),
         (["search.objective=val_shine"], "is val_shine to be high or low?"),
         (["search.objective=accuracy"], "search.objective"),
-        (["search.time=soon"], "give a number and a unit (s, min, h, d), such as 90 min"),
+        (["search.time=soon"], "give a number and a unit (s, min, m, h, d), such as 90 min"),
         (["search.disk=-1 GB"], "search.disk"),
         (["search.objective={metric: val_loss, direction: max}"], "val_loss is better when it is lower"),
         (["search.objective={metric: val_accuracy, direction: min}"], "val_accuracy is better when it is higher"),
