@@ -39,7 +39,7 @@ def with_schema(source: Path, target: Path) -> dict[Path, str]:
         return {target: text}
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith(config.SCHEMA_COMMENT)]
     schema = target.with_suffix(".schema.json")
-    fields = json.dumps(SCHEMAS[task].model_json_schema(), indent=1, ensure_ascii=False)
+    fields = json.dumps(config.file_schema(SCHEMAS[task]), indent=1, ensure_ascii=False)
     return {target: "".join([f"{config.SCHEMA_COMMENT}{schema.name}\n", *lines]), schema: f"{fields}\n"}
 
 

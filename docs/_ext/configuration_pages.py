@@ -7,6 +7,7 @@ from typing import Any
 from markdown_parts import code, codes, escaped, sentence, table
 
 from tfpipelines import list_pipelines
+from tfpipelines.core import config
 from tfpipelines.core.config.kinds import KINDS
 from tfpipelines.core.config.own import AUTO
 from tfpipelines.tasks import SCHEMAS, TASKS
@@ -30,7 +31,7 @@ def configuration_pages() -> dict[str, str]:
 
 def _page(task: str) -> Iterator[str]:
     pipeline = SCHEMAS[task]
-    schema = pipeline.model_json_schema()
+    schema = config.file_schema(pipeline)
     fields, names = schema["properties"], [entry["name"] for entry in list_pipelines() if entry["task"] == task]
     yield f"(config-{task})=\n# `{task}`\n"
     yield f"{sentence(escaped(pipeline.__doc__ or ''))}\n"

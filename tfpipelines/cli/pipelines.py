@@ -97,7 +97,7 @@ def show(terminal, pipeline, overrides, schema):
     for note in loaded.notes:
         terminal.note(note)
     if schema:
-        content = type(loaded.pipeline).model_json_schema()
+        content = config.file_schema(type(loaded.pipeline))
         text = json_text(content)
     else:
         content, text = config.as_dict(loaded.pipeline), config.to_yaml(loaded.pipeline).rstrip()

@@ -1,4 +1,4 @@
-"""From a name and overrides to a frozen pipeline: schema < file < overrides."""
+"""From a name and overrides to a frozen pipeline: schema < file < preset of the file < overrides."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -19,6 +19,7 @@ from .overrides import drop_foreign_fields, drop_layers, drop_other_data, keys_o
 from .own import CODE, Code, codes_of, find_code, names_in, put_code, renamed
 from .pipeline import Pipeline
 from .plugged import without_lost
+from .presets import take_preset
 from .renamed import renames
 from .resolved import as_dict, difference
 from .signature import NetworkSection
@@ -73,10 +74,13 @@ def load(
     path = find_pipeline(name)
     content = cleaned(read_yaml(path))
     changes = cleaned(parse_overrides(overrides))
+    preset = take_preset(content, changes, name)
     of_task = _schema(changes.get("task", content.get("task")), schemas, path)
     content, changes = _with_code(content, changes, path, of_task, ask, built)
     schema_class = widened(of_task, codes_of(content))
-    changes, notes = with_new_names(content, changes, schema_class)
+    notes = _put_all(content, preset, schema_class)
+    changes, told = with_new_names(content, changes, schema_class)
+    notes += told
     notes += drop_foreign_fields(content, changes, schema_class)
     notes += drop_other_data(content, changes, schema_class) + drop_layers(content, changes)
     train = schema_class.training()
@@ -110,7 +114,13 @@ def with_values(
         ConfigError: listing all that is wrong.
     """
     content, schema_class = deepcopy(content), widened(schemas[content["task"]], codes_of(content))
-    values, _ = with_new_names(content, values, schema_class)
+    _put_all(content, values, schema_class)
+    return validate(content, schema_class, origin)
+
+
+def _put_all(content: dict[str, Any], values: dict[str, Any], schema_class: type[Pipeline]) -> list[str]:
+    """Sets fields in nested dicts, in place, and drops what they make void; the notes about earlier names."""
+    values, notes = with_new_names(content, values, schema_class)
     drop_foreign_fields(content, values, schema_class)
     drop_layers(content, values)
     train = schema_class.training()
@@ -118,7 +128,7 @@ def with_values(
     drop_foreign(content, values, train, train.choices)
     for key, value in values.items():
         put(content, keys_of(key), value)
-    return validate(content, schema_class, origin)
+    return notes
 
 
 def validate(content: dict[str, Any], schema_class: type[Pipeline], origin: str) -> Pipeline:
