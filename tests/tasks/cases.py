@@ -120,7 +120,7 @@ SMALL_GAN = [
 # task -> (pipeline, overrides that make it small, items of predictions.csv -> raw input; None for what generates
 # instead)
 CASES = {
-    "image-cls": ("image-cls", [*TINY, "data.limit=64"], digit_images),
+    "image-cls": ("image-cls", [*TINY, "data.limit=64", "train.precision=float32"], digit_images),
     "text-cls": ("text-cls", SMALL_TEXT, review_texts),
     "finetune": ("backbone", [*SMALL_FINETUNE, "data.size=64", "data.folds=null"], emoji_files),
     "finetune-text": ("text-backbone", SMALL_FINETUNE, review_texts),
