@@ -92,7 +92,8 @@ class Runner:
         if task.asked.train.precision == "auto":  # before environment.json, which tells what the run began as
             task.asked, task.pipeline = map(decisions.with_precision, (task.asked, task.pipeline))
             write_pipeline(self.folder, task.asked)
-            self.observer.note(f"train.precision={task.asked.train.precision} on this machine")
+            if task.asked.train.precision != "float32":
+                self.observer.note(f"train.precision={task.asked.train.precision} on this machine")
         self.environment(task.asked, command)
         findings = Findings()
         task.begin()
