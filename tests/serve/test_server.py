@@ -15,7 +15,10 @@ from .small_export import picture, write_export
 for needed in ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client", "onnx", "onnxruntime"):
     pytest.importorskip(needed, reason=f"serving needs {needed}: pip install 'tfpipelines[serve,onnx]'")
 
-LIMITS = [f"--limit={word}" for word in ("body=100000", "items=8", "pixels=10000", "body_seconds=1", "connections=20")]
+LIMITS = [
+    f"--limit={word}"
+    for word in ("body=100000", "items=8", "pixels=10000", "body_seconds=1", "connections=20", "seconds=60")
+]
 
 
 @pytest.fixture(scope="module")

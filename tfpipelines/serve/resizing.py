@@ -15,9 +15,12 @@ Kernel = Callable[[np.ndarray], np.ndarray]
 
 
 def _lanczos(radius: int) -> Kernel:
+    pi = np.float32(np.pi)
+
     def kernel(x: np.ndarray) -> np.ndarray:
-        inside = np.where(np.abs(x) < 1e-3, 1.0, np.sinc(x) * np.sinc(x / radius))
-        return np.where(x > radius, 0.0, inside)
+        near = np.maximum(x, np.float32(1e-3))  # nearer it is 1
+        inside = radius * np.sin(pi * near) * np.sin(pi * near / radius) / (pi * pi * near * near)
+        return np.where(x > radius, 0.0, np.where(x <= 1e-3, 1.0, inside))
 
     return kernel
 
@@ -65,26 +68,35 @@ def resized(image: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
     elif name == "bilinear" and not antialias:
         levels = _bilinear(levels, height, width)
     else:
-        levels = np.matmul(_weights(levels.shape[0], height, name, antialias), levels.reshape(len(levels), -1))
-        levels = levels.reshape(height, -1, image.shape[2])
-        levels = np.matmul(_weights(levels.shape[1], width, name, antialias), levels)
+        levels = _summed(levels, *_spans(levels.shape[0], height, name, antialias))
+        levels = _summed(levels.swapaxes(0, 1), *_spans(levels.shape[1], width, name, antialias)).swapaxes(0, 1)
     return np.clip(np.round(levels), 0, 255).astype(np.uint8)
 
 
 @functools.lru_cache(64)
-def _weights(size: int, target: int, name: str, antialias: bool) -> np.ndarray:
-    """What each pixel of a line is made of, float32 (target, size)."""
+def _spans(size: int, target: int, name: str, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
+    """What each pixel of a line is made of: numbers of pixels, int (taps, target), and their weights, float32."""
     radius, kernel = _KERNELS[name]
     inverse = np.float32(1) / (np.float32(target) / np.float32(size))
     scale = max(inverse, np.float32(1)) if antialias else np.float32(1)
     centers = (np.arange(target, dtype=np.float32) + np.float32(0.5)) * inverse
-    first = np.ceil(centers - np.float32(radius) * scale - np.float32(0.5)).clip(0, size - 1)
-    last = np.floor(centers + np.float32(radius) * scale - np.float32(0.5)).clip(0, size - 1)
-    pixels = np.arange(size, dtype=np.float32)
-    distances = np.abs(pixels + np.float32(0.5) - centers[:, None]) * (np.float32(1) / scale)
-    inside = (pixels >= first[:, None]) & (pixels <= last[:, None])
-    weights = np.where(inside, kernel(distances), 0).astype(np.float32)
-    return weights * (np.float32(1) / weights.sum(1, keepdims=True, dtype=np.float32))
+    first = np.ceil(centers - np.float32(radius) * scale - np.float32(0.5)).clip(0, size - 1).astype(int)
+    last = np.floor(centers + np.float32(radius) * scale - np.float32(0.5)).clip(0, size - 1).astype(int)
+    pixels = first + np.arange((last - first).max() + 1)[:, None]
+    distances = np.abs(pixels.astype(np.float32) + np.float32(0.5) - centers) * (np.float32(1) / scale)
+    weights = np.where(pixels <= last, kernel(distances), 0).astype(np.float32)
+    total = weights.cumsum(0, dtype=np.float32)[-1]  # in this order, as all sums here
+    return np.minimum(pixels, size - 1), weights * (np.float32(1) / total)
+
+
+def _summed(lines: np.ndarray, pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """float32 (size, others, channels) -> (target, others, channels). Tap after tap: in another order sums that lie
+    between two levels are rounded to the other one.
+    """
+    total = np.zeros((pixels.shape[1], *lines.shape[1:]), np.float32)
+    for numbers, shares in zip(pixels, weights):
+        total += lines[numbers] * shares[:, None, None]
+    return total
 
 
 def _bilinear(levels: np.ndarray, height: int, width: int) -> np.ndarray:
