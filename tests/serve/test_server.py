@@ -94,6 +94,20 @@ def test_what_is_known_of_the_model(server):
     assert server.ask("/healthz").json == {"live": True}
 
 
+def test_the_description_holds(server):
+    told = server.ask("/openapi.json").json
+    assert told["info"] == {"title": "small", "version": "1", "description": told["info"]["description"]}
+    predict = told["paths"]["/v1/predict"]["post"]
+    body = predict["requestBody"]["content"]["application/json"]
+    answered = server.ask("/v1/predict", body["example"])  # a PNG that ends after its first bytes
+    assert answered.status == 422 and {str(answered.status), "200"} < set(predict["responses"])
+    for path, methods in told["paths"].items():
+        if "get" in methods:
+            answered = server.ask(path)
+            kind = answered.headers["content-type"].partition(";")[0]
+            assert kind in methods["get"]["responses"][str(answered.status)]["content"], path
+
+
 def test_each_caller_gets_its_own_answer(server):
     def one(number: int) -> bool:
         level = number % 256

@@ -14,7 +14,7 @@ from .problems import Problem
 
 TOKEN = "TFPIPE_SERVE_TOKEN"  # name of the environment's variable
 _SHORTEST = 16  # characters of a token
-_OPEN = {"/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}  # that need no token
+OPEN = {"/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}  # that need no token
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Access:
             raise Problem("malformed", cause, "Start the server with --allow-host NAME if it is one of its names.")
         if (origin := headers.get("origin")) and urlsplit(origin).netloc.lower() != host.lower():
             raise Problem("forbidden", "The request comes from the page of another site.", "Call the server itself.")
-        if self.token is None or path in _OPEN:
+        if self.token is None or path in OPEN:
             return
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("utf-8", "replace"), self.token):

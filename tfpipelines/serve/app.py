@@ -13,6 +13,7 @@ from .batching import Told
 from .body import Gone, read_body
 from .guard import Guard
 from .items import Item
+from .openapi import document
 from .problems import Problem
 from .routing import Router
 from .service import Service
@@ -27,7 +28,12 @@ def make_app(service: Service, access: Access, secret: str = "") -> Guard:
         access: what requests must show.
         secret: of the server's own proof, see `guard.PROOF`.
     """
-    handlers = _Handlers(service)
+    return Guard(make_router(service, access), access, service.counters, secret)
+
+
+def make_router(service: Service, access: Access) -> Router:
+    """Every address, see `openapi.document`."""
+    handlers = _Handlers(service, access)
     router = Router()
     router.add("POST", "/v1/predict", handlers.predict)
     router.add("GET", "/v1/model", handlers.model)
@@ -35,14 +41,15 @@ def make_app(service: Service, access: Access, secret: str = "") -> Guard:
     router.add("GET", "/healthz", handlers.live)
     router.add("GET", "/readyz", handlers.ready)
     router.add("GET", "/metrics", handlers.metrics)
-    return Guard(router, access, service.counters, secret)
+    router.add("GET", "/openapi.json", handlers.openapi)
+    return router
 
 
 class _Handlers:
     """Of the routes."""
 
-    def __init__(self, service: Service):
-        self._service = service
+    def __init__(self, service: Service, access: Access):
+        self._service, self._access = service, access
 
     async def predict(self, request: Request) -> Response:
         """Predictions for the inputs in the body."""
@@ -65,10 +72,8 @@ class _Handlers:
     async def model(self, request: Request) -> Response:
         """What there is to know of the model."""
         service = self._service
-        if not service.pool.facts:
-            service.require_ready()
         limits = vars(service.limits)
-        told = {**service.pool.facts, "state": service.state, "limits": limits, "proof": service.proof}
+        told = {**service.known_facts(), "state": service.state, "limits": limits, "proof": service.proof}
         return JSONResponse(told)
 
     async def prove(self, request: Request) -> Response:
@@ -83,6 +88,11 @@ class _Handlers:
         """Whether predictions are answered."""
         ready = self._service.ready
         return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+    async def openapi(self, request: Request) -> Response:
+        """The server's description for programs."""
+        service = self._service
+        return JSONResponse(document(service.known_facts(), service.limits, self._access.token is not None))
 
     async def metrics(self, request: Request) -> Response:
         """What is counted, for Prometheus."""

@@ -28,6 +28,11 @@ class Router:
         if method == "GET":
             handlers["HEAD"] = handler
 
+    @property
+    def addresses(self) -> dict[str, set[str]]:
+        """Path -> methods."""
+        return {"/".join(words): set(handlers) for words, handlers in self._routes}
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         words = scope["path"].split("/")
         for pattern, handlers in self._routes:

@@ -68,6 +68,16 @@ class Service:
         cause = causes.get(self.state, "The model is being loaded.")
         raise Problem("not_ready", cause, "Try again.", headers={"Retry-After": "1"})
 
+    def known_facts(self) -> dict[str, Any]:
+        """What is known of the model, see `engine.Engine`.
+
+        Raises:
+            Problem: `not_ready`, while it is loaded.
+        """
+        if not self.pool.facts:
+            self.require_ready()
+        return self.pool.facts
+
     def parser(self) -> Parser:
         """Reads bodies for the current version."""
         return Parser(self.pool.facts["takes"], self.limits)
