@@ -1,5 +1,6 @@
 """The server as clients see it: one for all tests of this file, with an export made by hand."""
 
+import base64
 import concurrent.futures
 import json
 import os
@@ -102,10 +103,61 @@ def test_the_description_holds(server):
     answered = server.ask("/v1/predict", body["example"])  # a PNG that ends after its first bytes
     assert answered.status == 422 and {str(answered.status), "200"} < set(predict["responses"])
     for path, methods in told["paths"].items():
+        path = path.replace("{name}", "small").replace("{version}", "1")
         if "get" in methods:
             answered = server.ask(path)
             kind = answered.headers["content-type"].partition(";")[0]
             assert kind in methods["get"]["responses"][str(answered.status)]["content"], path
+
+
+def test_the_open_inference_protocol(server):
+    ask = server.ask
+    assert ask("/v2").json["extensions"] == [] and ask("/v2/health/live").json == {"live": True}
+    assert ask("/v2/health/ready").json == {"ready": True}
+    model = "/v2/models/small"
+    known = ask(f"{model}/versions/1").json
+    assert known == ask(model).json and known["inputs"][0] == {"name": "image", "datatype": "UINT8", "shape": [-1] * 4}
+    assert ask(f"{model}/ready").json == {"name": "small", "ready": True}
+    data = [[[[51]] * 8] * 8, [[[255]] * 8] * 8]
+    tensor = {"name": "image", "shape": [2, 8, 8, 1], "datatype": "UINT8", "data": data}
+    told = ask(f"{model}/versions/1/infer", {"id": "mine", "inputs": [tensor]}).json
+    assert (told["id"], told["model_name"], told["model_version"]) == ("mine", "small", "1")
+    predicted, probabilities = told["outputs"]
+    assert predicted == {"name": "predicted", "datatype": "BYTES", "shape": [2], "data": ["dark", "bright"]}
+    assert probabilities["shape"] == [2, 2] and probabilities["data"] == [0.8, 0.2, 0.0, 1.0]
+    flat = {**tensor, "data": [51] * 64 + [255] * 64}
+    only = ask(f"{model}/infer", {"inputs": [flat], "outputs": [{"name": "probabilities"}]}).json["outputs"]
+    assert only == [probabilities]
+    files = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [base64.b64encode(picture(51)).decode()]}
+    assert ask(f"{model}/infer", {"inputs": [files]}).json["outputs"][1]["data"] == [0.8, 0.2]
+
+
+def test_errors_of_the_protocol(server):
+    model = "/v2/models/small"
+    tensor = {"name": "image", "shape": [1, 8, 8, 1], "datatype": "UINT8", "data": [51] * 64}
+    wrong = [
+        {"inputs": []}, {"inputs": [{**tensor, "shape": [1, 8, 8]}]}, {"inputs": [{**tensor, "data": [256] * 64}]},
+        {"inputs": [{**tensor, "data": [1.5] * 64}]}, {"inputs": [{**tensor, "data": [True] * 64}]},
+        {"inputs": [{**tensor, "data": "x"}]}, {"inputs": [{**tensor, "data": [[1] * 63, [1]]}]},
+        {"inputs": [{**tensor, "shape": [1, 8, 8, 4], "data": [1] * 256}]}, {"inputs": [tensor, tensor]},
+        {"inputs": [{**tensor, "name": "picture"}]}, {"inputs": [{**tensor, "name": {}}]},
+        {"inputs": [{**tensor, "datatype": "FP32"}]},
+        {"inputs": [tensor], "outputs": [{"name": "logits"}]}, [], {"inputs": 3},
+        {"inputs": [{**tensor, "datatype": []}]}, {"inputs": [{**tensor, "datatype": {}}]},
+        {"inputs": [tensor], "outputs": [{"name": {}}]}, {"inputs": [tensor], "outputs": {}},
+        {"inputs": [tensor], "outputs": 3}, {"inputs": [{**tensor, "data": {}}]}, {"inputs": [{**tensor, "shape": {}}]},
+        {"inputs": [{**tensor, "shape": [10**30, 8, 8, 1]}]},
+    ]  # fmt: skip
+    for document in wrong:
+        told = server.ask(f"{model}/infer", document)
+        assert told.status == 400 and isinstance(told.json["error"], str), document
+    bad = {**tensor, "shape": [2], "datatype": "BYTES", "data": [base64.b64encode(picture(1)).decode(), "AAAA"]}
+    told = server.ask(f"{model}/infer", {"inputs": [bad]})
+    assert told.status == 422 and "input 1 of 2" in told.json["error"]
+    for path in ("/v2/models/other", f"{model}/versions/2", f"{model}/versions/2/ready", "/v2/nothing"):
+        assert server.ask(path).status == 404 and isinstance(server.ask(path).json["error"], str)
+    assert server.ask(f"{model}/infer").status == 405
+    assert server.ask(f"{model}/infer", {}, Inference_Header_Content_Length="10").status == 415
 
 
 def test_each_caller_gets_its_own_answer(server):

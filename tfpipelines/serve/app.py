@@ -1,18 +1,15 @@
 """What is answered at which address."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .access import Access
+from .asking import answers
 from .batching import Told
-from .body import Gone, read_body
+from .body import read_body
 from .guard import Guard
 from .items import Item
+from .open_inference import OpenInference
 from .openapi import document
 from .problems import Problem
 from .routing import Router
@@ -42,6 +39,14 @@ def make_router(service: Service, access: Access) -> Router:
     router.add("GET", "/readyz", handlers.ready)
     router.add("GET", "/metrics", handlers.metrics)
     router.add("GET", "/openapi.json", handlers.openapi)
+    tensors = OpenInference(service)
+    router.add("GET", "/v2", tensors.server)
+    router.add("GET", "/v2/health/live", handlers.live)
+    router.add("GET", "/v2/health/ready", handlers.ready)
+    for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        router.add("GET", model, tensors.model)
+        router.add("GET", f"{model}/ready", tensors.model_ready)
+        router.add("POST", f"{model}/infer", tensors.infer)
     return router
 
 
@@ -110,30 +115,6 @@ def wants(request: Request, name: str) -> bool:
     if value not in ("0", "1", "true", "false"):
         raise Problem("malformed", f"The parameter {name} is neither 0 nor 1.", f"Say {name}=1, or leave it out.")
     return value in ("1", "true")
-
-
-async def answers(service: Service, request: Request, items: list[Item], explain: bool) -> list[Told]:
-    """What the model says of each, while the client waits.
-
-    Raises:
-        Problem: see `Service.predict`.
-        Gone: if the client does not wait any more.
-    """
-    async with _watched(request) as gone:
-        told = await service.predict(items, explain, gone)
-    if told is None:
-        raise Gone
-    return told
-
-
-@contextlib.asynccontextmanager
-async def _watched(request: Request) -> AsyncIterator["asyncio.Task[Any]"]:
-    """A task that is done once the client has gone; its body must have been read."""
-    task: asyncio.Task[Any] = asyncio.ensure_future(request.receive())
-    try:
-        yield task
-    finally:
-        task.cancel()
 
 
 def _record(item: Item, told: Told) -> bytes:

@@ -14,6 +14,7 @@ class Engine(ABC):
         facts: what clients are told of it, JSON values: `name`, `version`, `task`, `kind` (classifier, regressor,
             detector or generator), `takes` (see `items.KINDS`), `classes`, `columns` (of rows), `threshold`,
             `explains`, `runtime`, `sha256` (of the model file), `created`,
+            `interval` (whether numbers are answered with `low` and `high`),
             `together` (whether several items go through the model at once).
     """
 

@@ -51,6 +51,7 @@ class ExportEngine(Engine):
             "columns": steps.get("columns", []), "threshold": manifest.get("threshold"), "explains": False,
             "together": True, "sha256": manifest["files"][manifest["file"]]["sha256"], "created": manifest["created"],
             "tfpipelines": manifest["tfpipelines"],
+            "interval": any(tensor["name"] == "low" for tensor in manifest["signature"]["outputs"]),
         }  # fmt: skip
 
     def answer(self, items: Sequence[Item], explain: bool) -> list[Answer]:

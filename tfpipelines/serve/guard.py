@@ -48,7 +48,7 @@ class Guard:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         given = headers.get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
-        told = _Told(send, request_id)
+        told = _Told(send, request_id, is_protocol(path))
         try:
             self._access.require(path, headers)
             proving = bool(self._secret) and secrets.compare_digest(
@@ -73,8 +73,9 @@ class Guard:
 class _Told:
     """The answer to a request."""
 
-    def __init__(self, send: Send, request_id: str):
-        self._send, self._id, self.status, self._begun = send, request_id, 0, False
+    def __init__(self, send: Send, request_id: str, plain: bool):
+        self._send, self._id, self._plain = send, request_id, plain
+        self.status, self._begun = 0, False
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
         """Adds the headers of every answer."""
@@ -90,11 +91,16 @@ class _Told:
         """Tells what is wrong, unless the answer has begun."""
         if self._begun:
             raise problem
-        body = problem.body(self._id)
+        body = problem.body(self._id, self._plain)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **problem.headers}
         pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await self.send({"type": "http.response.start", "status": problem.status, "headers": pairs})
         await self.send({"type": "http.response.body", "body": body})
+
+
+def is_protocol(path: str) -> bool:
+    """Whether it is an address of the Open Inference Protocol."""
+    return path == "/v2" or path.startswith("/v2/")
 
 
 def _route(path: str) -> str:

@@ -5,19 +5,23 @@ from typing import Any
 
 from .. import __version__
 from .access import OPEN
+from .guard import is_protocol
 from .limits import Limits
 from .parsing import EXAMPLES
 from .problems import STATUS
+from .tensors import input_specs, output_specs
 
 Schema = dict[str, Any]
 
+_STRING: Schema = {"type": "string"}
+_STRINGS: Schema = {"type": "array", "items": _STRING}
 _CELL: Schema = {"type": ["string", "number", "boolean", "null"]}
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _BASE64: Schema = {
     "type": "string", "contentEncoding": "base64", "pattern": "^(data:[^,]*,)?[A-Za-z0-9+/]*={0,2}$",
     "description": "The content of an image file in base64, or a data URL of it.",
 }  # fmt: skip
-_TEXT = {"schema": {"type": "string"}}
+_TEXT = {"schema": _STRING}
 _EVERY = ("malformed", "forbidden", "bug")  # problems of all requests
 _MEANINGS = {
     "malformed": "The body, a parameter or the header Host is malformed.",
@@ -62,6 +66,7 @@ def document(facts: dict[str, Any], limits: Limits, token: bool) -> dict[str, An
         "/metrics": {"get": _get("Counters for Prometheus", None, kind="text/plain")},
         "/openapi.json": {"get": _get("This document", {"type": "object"}, "not_ready")},
     }
+    paths |= _of_protocol(facts)
     for path, methods in paths.items():
         for operation in methods.values():
             _finish(operation, path, token)
@@ -98,10 +103,10 @@ def bodies(facts: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
 # --- schemas
 def _schemas(facts: dict[str, Any], limits: Limits) -> dict[str, Schema]:
-    named = {name: {"type": "string"} for name in ("name", "version", "sha256")}
-    failed = _facts(item={"type": "string"}, error=_ref("Problem"))
+    named = {name: _STRING for name in ("name", "version", "sha256")}
+    failed = _facts(item=_STRING, error=_ref("Problem"))
     record = _ref("Record")
-    problem = _facts(code={"enum": sorted(STATUS)}, cause={"type": "string"}, remedy={"type": "string"})
+    problem = _facts(code={"enum": sorted(STATUS)}, cause=_STRING, remedy=_STRING)
     problem["properties"]["item"] = {"type": ["string", "null"], "description": "The input that it is about."}
     return {
         "Input": _input(facts, limits),
@@ -111,6 +116,7 @@ def _schemas(facts: dict[str, Any], limits: Limits) -> dict[str, Schema]:
         ),
         "Problem": problem,
         "Error": _facts(error=_ref("Problem")),
+        **_of_tensors(facts),
     }
 
 
@@ -138,15 +144,13 @@ def _record(facts: dict[str, Any]) -> Schema:
     number, maybe = {"type": "number"}, {"type": ["number", "null"]}
     probability = {"type": "number", "minimum": 0, "maximum": 1}
     said: dict[str | None, Schema] = {
-        "classifier": _facts(
-            predicted={"type": "string"}, scores={"type": "object", "additionalProperties": probability}
-        ),
+        "classifier": _facts(predicted=_STRING, scores={"type": "object", "additionalProperties": probability}),
         "regressor": _facts(predicted=maybe),
         "detector": _facts(score=number, p_value=probability, verdict={"enum": ["normal", "anomaly"]}),
-        "generator": _facts(image={"type": "string"}),
+        "generator": _facts(image=_STRING),
     }
     record = said.get(facts["kind"], {"type": "object", "properties": {}, "required": []})
-    return {**record, "properties": {"item": {"type": "string"}, **record["properties"]}}
+    return {**record, "properties": {"item": _STRING, **record["properties"]}}
 
 
 def _facts(**properties: Schema) -> Schema:
@@ -192,16 +196,78 @@ def _finish(operation: dict[str, Any], path: str, token: bool) -> None:
     """Adds what can go wrong, by status, and whether a token is needed."""
     open_to_all = path in OPEN
     codes: Iterable[str] = (*_EVERY, *operation.pop("problems"))
+    shape = "v2_" if is_protocol(path) else ""
     if token and open_to_all:
         operation["security"] = []
     for code in (*codes, *(["unauthorized"] if token and not open_to_all else [])):
-        operation["responses"].setdefault(str(STATUS[code]), {"$ref": f"#/components/responses/{code}"})
+        operation["responses"].setdefault(str(STATUS[code]), {"$ref": f"#/components/responses/{shape}{code}"})
 
 
 def _responses() -> dict[str, Any]:
     told = {code: answer(text, _ref("Error")) for code, text in _MEANINGS.items()}
-    told["busy"]["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds."}}
+    told |= {f"v2_{code}": answer(text, _ref("ProtocolError")) for code, text in _MEANINGS.items()}
+    for busy in ("busy", "v2_busy"):
+        told[busy]["headers"] = {"Retry-After": {"schema": _STRING, "description": "Seconds."}}
     return told
+
+
+# --- the Open Inference Protocol
+def _of_protocol(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Path -> method -> operation."""
+    live, ready = _facts(live={"const": True}), _facts(ready={"type": "boolean"})
+    paths: dict[str, dict[str, Any]] = {
+        "/v2": {"get": _get("What the server is", _facts(name=_STRING, version=_STRING, extensions=_STRINGS))},
+        "/v2/health/live": {"get": _get("Whether the server answers", live)},
+        "/v2/health/ready": {"get": _or_503(_get("Whether predictions are answered", ready))},
+    }
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        named = [_in_path("name", facts["name"])]
+        if "version" in path:
+            named.append(_in_path("version", facts["version"]))
+        infer = {
+            "summary": "Predictions, as tensors",
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("InferRequest")}}},
+            "responses": {"200": answer("The outputs.", _ref("InferResponse"))},
+            "problems": ("not_found", *PREDICTING),
+        }
+        ready = _facts(name=_STRING, ready={"type": "boolean"})
+        metadata = _get("Versions and tensors of the model", _ref("ModelMetadata"), "not_found", "not_ready")
+        paths[path] = {"get": metadata}
+        paths[f"{path}/ready"] = {"get": _or_503(_get("Whether the model answers", ready, "not_found"))}
+        paths[f"{path}/infer"] = {"post": infer}
+        for words in ("", "/ready", "/infer"):
+            for operation in paths[f"{path}{words}"].values():
+                operation["parameters"] = named
+    return paths
+
+
+def _of_tensors(facts: dict[str, Any]) -> dict[str, Schema]:
+    """Schemas of requests and responses with tensors."""
+    size: Schema = {"type": "integer", "minimum": 1}
+    inputs, outputs = input_specs(facts), [spec.name for spec in output_specs(facts)]
+    given = [
+        _facts(
+            name={"const": spec.name}, datatype={"enum": sorted({spec.datatype, *spec.datatypes})},
+            shape={"type": "array", "minItems": 1, "maxItems": max(2, len(spec.shape)), "items": size},
+            data={"type": "array", "description": "Row by row, nested or not."},
+        )
+        for spec in inputs
+    ]  # fmt: skip
+    described = {"type": "array", "items": _facts(name=_STRING, datatype=_STRING, shape={"type": "array"})}
+    told = _facts(name={"enum": outputs}, datatype=_STRING, shape={"type": "array"}, data={"type": "array"})
+    request = _facts(inputs={"type": "array", "minItems": 1, "items": {"anyOf": given}})
+    wanted = {"type": "array", "items": _facts(name={"enum": outputs})}
+    request["properties"] |= {"id": _STRING, "outputs": wanted}
+    return {
+        "InferRequest": request,
+        "InferResponse": _facts(model_name=_STRING, model_version=_STRING, outputs={"type": "array", "items": told}),
+        "ModelMetadata": _facts(name=_STRING, versions=_STRINGS, platform=_STRING, inputs=described, outputs=described),
+        "ProtocolError": _facts(error=_STRING),
+    }
+
+
+def _in_path(name: str, value: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"enum": [value]}}
 
 
 def _description(facts: dict[str, Any]) -> str:

@@ -56,6 +56,15 @@ class Parser:
             raise Problem("malformed", "There is no input in the body.", f"Send {_TAKES[self._takes]}.")
         return self._within_limits(items)
 
+    def of_values(self, values: list[Any]) -> list[Item]:
+        """Inputs as JSON values.
+
+        Raises:
+            Problem: if one is not what the model takes, or too much.
+        """
+        of: Callable[[str, Any], Item] = getattr(self, f"_{self._takes}")
+        return self._within_limits([of(str(number), value) for number, value in enumerate(values)])
+
     def _parsed(self, kind: str, content_type: str, body: bytes) -> list[Item]:
         takes = self._takes
         if kind == "application/json":
@@ -91,8 +100,7 @@ class Parser:
         if len(inputs) > self._limits.items:
             most = self._limits.items
             raise Problem("too_large", f"The request has {len(inputs)} inputs, and {most} are the most.", "Send fewer.")
-        of: Callable[[str, Any], Item] = getattr(self, f"_{self._takes}")
-        return [of(str(number), value) for number, value in enumerate(inputs)]
+        return self.of_values(inputs)
 
     def _of_parts(self, content_type: str, body: bytes) -> list[Item]:
         items: list[Item] = []

@@ -48,8 +48,14 @@ class Problem(Exception):
         """JSON values."""
         return {"code": self.code, "cause": self.cause, "remedy": self.remedy, "item": self.item}
 
-    def body(self, request_id: str = "") -> bytes:
-        """The document of the response."""
+    def body(self, request_id: str = "", plain: bool = False) -> bytes:
+        """The document of the response.
+
+        Args:
+            plain: in the words of the Open Inference Protocol, whose errors are one string.
+        """
+        if plain:
+            return json.dumps({"error": f"{self.cause} {self.remedy}".rstrip()}, ensure_ascii=False).encode()
         told = {"error": self.facts()}
         return json.dumps(told | {"request_id": request_id} if request_id else told, ensure_ascii=False).encode()
 

@@ -64,7 +64,8 @@ class RunEngine(Engine):
         elif takes == "image":
             some = [Item("image", "0", _dot())]
         for count in (1, 3) if some else ():
-            self.answer(some * count, False)
+            (first, *_) = self.answer(some * count, False)
+            self.facts["interval"] = any("low" in record for record in first.records)
 
     # --- by what the model takes
     def _images(self, items: Sequence[Item], explain: bool) -> list[Answer]:

@@ -1,0 +1,37 @@
+"""Asking the model while a client waits."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+
+from .batching import Told
+from .body import Gone
+from .items import Item
+from .service import Service
+
+
+async def answers(service: Service, request: Request, items: list[Item], explain: bool) -> list[Told]:
+    """What the model says of each, while the client waits.
+
+    Raises:
+        Problem: see `Service.predict`.
+        Gone: if the client does not wait any more.
+    """
+    async with _watched(request) as gone:
+        told = await service.predict(items, explain, gone)
+    if told is None:
+        raise Gone
+    return told
+
+
+@contextlib.asynccontextmanager
+async def _watched(request: Request) -> AsyncIterator["asyncio.Task[Any]"]:
+    """A task that is done once the client has gone; its body must have been read."""
+    task: asyncio.Task[Any] = asyncio.ensure_future(request.receive())
+    try:
+        yield task
+    finally:
+        task.cancel()

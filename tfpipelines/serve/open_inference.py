@@ -1,0 +1,101 @@
+"""The Open Inference Protocol, version 2 (KServe, Triton, Seldon), over HTTP with tensors in JSON."""
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .. import __version__
+from .asking import answers
+from .body import read_body
+from .parsing import parse_json
+from .problems import Problem
+from .service import Service
+from .tensors import Spec, input_specs, items_of, output_specs, read_tensors, response_tensors
+
+
+class OpenInference:
+    """Handlers of the addresses below /v2.
+
+    Args:
+        service: that answers.
+    """
+
+    def __init__(self, service: Service):
+        self._service = service
+
+    async def server(self, request: Request) -> Response:
+        """What the server is."""
+        return JSONResponse({"name": "tfpipelines", "version": __version__, "extensions": []})
+
+    async def model(self, request: Request) -> Response:
+        """Name, versions and tensors of the model."""
+        facts = self._known(request)
+        return JSONResponse({
+            "name": facts["name"], "versions": [facts["version"]], "platform": f"tfpipelines_{facts['runtime']}",
+            "inputs": [spec.facts() for spec in input_specs(facts)],
+            "outputs": [spec.facts() for spec in output_specs(facts)],
+        })  # fmt: skip
+
+    async def model_ready(self, request: Request) -> Response:
+        """Whether the model answers."""
+        self._require_name(request)
+        if self._service.pool.facts:
+            self._known(request)
+        ready = self._service.ready
+        return JSONResponse({"name": self._service.source.name, "ready": ready}, 200 if ready else 503)
+
+    async def infer(self, request: Request) -> Response:
+        """Predictions."""
+        service = self._service
+        self._require_name(request)
+        service.require_ready()
+        facts = self._known(request)
+        if "inference-header-content-length" in request.headers:
+            raise Problem("unsupported", "Binary tensors are not taken.", "Send the data as JSON.")
+        document = parse_json(await read_body(request, service.limits))
+        tensors = read_tensors(document, input_specs(facts))
+        wanted = _wanted(document, output_specs(facts))
+        items = items_of(tensors, facts, service.limits)
+        del tensors
+        told = await answers(service, request, items, False)
+        for number, one in enumerate(told):
+            if problem := one.problem:
+                where = f" (input {number} of {len(told)})" if len(told) > 1 else ""
+                raise Problem(problem.code, f"{problem.cause}{where}", problem.remedy, problem.item, problem.headers)
+        records = json.loads(b"[" + b",".join(one.records for one in told) + b"]")
+        response = {"model_name": facts["name"], "model_version": facts["version"]}
+        if isinstance(document.get("id"), str):
+            response["id"] = document["id"]
+        return JSONResponse({**response, "outputs": response_tensors(records, wanted)})
+
+    # --- details
+    def _known(self, request: Request) -> dict[str, Any]:
+        """The facts of the model that the address names.
+
+        Raises:
+            Problem: `not_found` if it names another, `not_ready` while it is loaded.
+        """
+        self._require_name(request)
+        facts = self._service.known_facts()
+        version = request.path_params.get("version", facts["version"])
+        if version != facts["version"]:
+            remedy = f"The version that is served: {facts['version']}."
+            raise Problem("not_found", "This version is not served.", remedy)
+        return facts
+
+    def _require_name(self, request: Request) -> None:
+        if request.path_params["name"] != self._service.source.name:
+            remedy = f"The model that is served: {self._service.source.name}."
+            raise Problem("not_found", "There is no such model.", remedy)
+
+
+def _wanted(document: dict[str, Any], specs: list[Spec]) -> list[Spec]:
+    """The outputs that a request asks for; all where it does not say."""
+    given = document.get("outputs", [])
+    names = [one.get("name") if isinstance(one, dict) else None for one in given] if isinstance(given, list) else [None]
+    known = {spec.name: spec for spec in specs}
+    if not all(isinstance(name, str) and name in known for name in names):
+        raise Problem("malformed", "An output is asked for that there is not.", f"Allowed: {', '.join(known)}.")
+    return [known[name] for name in names if name] or specs
