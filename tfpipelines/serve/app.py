@@ -32,6 +32,7 @@ def make_router(service: Service, access: Access) -> Router:
     """Every address, see `openapi.document`."""
     handlers = _Handlers(service, access)
     router = Router()
+    router.add("GET", "/", handlers.page)
     router.add("POST", "/v1/predict", handlers.predict)
     router.add("GET", "/v1/model", handlers.model)
     router.add("POST", "/v1/model/proof", handlers.prove)
@@ -55,6 +56,13 @@ class _Handlers:
 
     def __init__(self, service: Service, access: Access):
         self._service, self._access = service, access
+
+    async def page(self, request: Request) -> Response:
+        """The page for people."""
+        from .page import page
+
+        html, policy = page()
+        return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
 
     async def predict(self, request: Request) -> Response:
         """Predictions for the inputs in the body."""

@@ -15,6 +15,7 @@ class Engine(ABC):
             detector or generator), `takes` (see `items.KINDS`), `classes`, `columns` (of rows), `threshold`,
             `explains`, `runtime`, `sha256` (of the model file), `created`,
             `interval` (whether numbers are answered with `low` and `high`),
+            `resize` (of a run of images: how they are brought to the network's size),
             `together` (whether several items go through the model at once).
     """
 

@@ -56,6 +56,7 @@ def document(facts: dict[str, Any], limits: Limits, token: bool) -> dict[str, An
         "responses": {"200": answer("The records of `tfpipe predict --json`.", _ref("Predictions"))},
     }
     paths: dict[str, dict[str, Any]] = {
+        "/": {"get": _get("A page for people", None, kind="text/html")},
         "/v1/predict": {"post": {**predict, "problems": PREDICTING}},
         "/v1/model": {"get": _get("What there is to know of the model", {"type": "object"}, "not_ready")},
         "/v1/model/proof": {

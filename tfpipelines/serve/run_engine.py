@@ -50,6 +50,8 @@ class RunEngine(Engine):
             "together": takes in ("image", "text", "row"), "tfpipelines": __version__,
             "sha256": file_hash(run.folder / "model.keras"), "created": run.status.get("updated"),
         }  # fmt: skip
+        if takes == "image":
+            self.facts["resize"] = getattr(run.pipeline.data, "resize", "stretch")
         self._follower: Any = None
 
     def answer(self, items: Sequence[Item], explain: bool) -> list[Answer]:
