@@ -48,8 +48,9 @@ def _either(words: list[str]) -> str:
     f"{', '.join(f'{numbers.limit} with {name}' for name, numbers in _QUANTIZED.items())}.",
 )
 @click.option(
-    "--keep-samples", **whole(0, 16),
-    help="Held-out samples that become part of the export; tfpipe serve proves itself by them. 0: none.",
+    "--keep-samples", **whole(0, 0),
+    help="Held-out samples that become part of the export, so that tfpipe serve can prove itself by them wherever the "
+    "export is. 0: none; some stay in the run folder.",
 )  # fmt: skip
 @trust_option
 def export(terminal, run, overrides, format_, quantize, out, samples, tolerance, keep_samples, trust):

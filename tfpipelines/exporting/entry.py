@@ -15,16 +15,18 @@ from ..core import config
 from ..core.files import file_hash, now, write_json
 from ..core.plugins import reason
 from ..core.run_files import damaged, read_table
-from ..errors import ConfigError, ExportError
+from ..core.words import counted
+from ..errors import ConfigError, ExportError, ResourceError
 from ..models import Served
 from ..result import Run, open_run
 from ..tasks.base import Answering
 from ..training import StopSignals
 from .exporter import Exporter, Feeds
 from .formats import exporters
-from .kept_samples import keep_samples
+from .kept_samples import KEPT, MOST, beside, samples_to_keep
 from .numbered_folders import NewVersion
 from .proof import LIMIT, expected_of, prove, require_equal
+from .script import NAME, script
 
 _LOG = logging.getLogger(__name__)
 _CALIBRATION = 200  # training samples that int8 ranges are made of
@@ -51,7 +53,7 @@ def export(
     out: str | Path | None = None,
     samples: int = 500,
     tolerance: float | None = None,
-    keep: int = 16,
+    keep: int = 0,
     overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
     note: Callable[[str], None] = _LOG.info,
 ) -> Exported:
@@ -68,7 +70,8 @@ def export(
             loss of accuracy, default 0.01 with float16, 0.02 with int8 (without labels for the share of flipped
             answers; of numbers for the mean difference, times the same).
         keep: at most so many of the replayed samples become part of the export, in proof_samples.json, with what the
-            export says of them: `tfpipe serve` asks itself for them before it is ready.
+            export says of them: `tfpipe serve` asks itself for them before it is ready. With 0, 16 of them stay in the
+            run folder, where an export in the run folder is proven by them; the export holds none of the run's data.
         overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
         note: called with progress messages; default: the log.
 
@@ -113,16 +116,34 @@ def export(
         if not exporter.whole:
             for name, content in served.input.files().items():
                 (folder / name).write_text(content, encoding="utf-8")
+        if (runner := exporter.runner()) is not None:
+            (folder / NAME).write_text(script(runner, served, exporter.whole), encoding="utf-8")
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         note(f"verifying it on {len(replay.items)} samples")
         proof = prove(served, exporter, runtime, replay, said, 0.0 if quantize else limit, run.pipeline.seed)
         require_equal(proof, quantize, limit)
-        kept = keep_samples(folder, served, exporter, runtime, replay, keep)
-        proof |= {"bytes": size, "kept_samples": kept}
+        samples_kept = samples_to_keep(served, exporter, runtime, replay, keep or MOST)
+        if keep and samples_kept:
+            write_json(folder / KEPT, {"samples": samples_kept})
+        proof |= {"bytes": size, "kept_samples": len(samples_kept) if keep else 0}
         manifest = _manifest(run, exporter, served, quantize, proof, folder)
         write_json(folder / MANIFEST, manifest)
         stop.raise_if_interrupted()
+    if out is None and not keep and samples_kept:
+        of_model = manifest["files"][exporter.file]["sha256"]
+        _keep_beside(beside(version.final), {"sha256": of_model, "samples": samples_kept}, note)
     return Exported(version.final, manifest)
+
+
+def _keep_beside(path: Path, samples: dict[str, Any], note: Callable[[str], None]) -> None:
+    """Keeps samples in the run folder; the export is made by now, whatever comes of it."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, samples)
+        count = counted(len(samples["samples"]), "held-out sample")
+        note(f"{count} for the proof of tfpipe serve in {path}; the export holds none")
+    except (OSError, ResourceError) as error:
+        note(f"samples for the proof of tfpipe serve cannot be kept: {' '.join(str(error).split())}")
 
 
 def call_of(folder: Path, manifest: dict[str, Any]) -> list[str]:
@@ -213,7 +234,7 @@ def _manifest(
     facts |= {"task": run.pipeline.task, "network": _network(run), "created": now(), "tfpipelines": __version__}
     sha256 = file_hash(run.folder / "model.keras")
     facts["run"] = {"name": run.folder.name, "state": run.status.get("state"), "model_sha256": sha256}
-    facts["signature"] = {"inputs": inputs, "outputs": outputs}
+    facts["signature"] = {"inputs": inputs, "outputs": outputs, "batch_axis": 0}
     facts["preprocessing"] = served.input.words(exporter.whole)
     facts |= served.answer.facts()
     if (steps := served.input.facts()) and not exporter.whole:

@@ -9,6 +9,8 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from .script import Runner
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -89,6 +91,10 @@ class Exporter(ABC):
             arguments: {input: expression of an array}, with numpy as `np`; strings are lists.
         """
         return []
+
+    def runner(self) -> Runner | None:
+        """How the predict.py beside an export runs it; None: there is none."""
+        return None
 
     @abstractmethod
     def open_runtime(self, folder: Path) -> Runtime:

@@ -155,6 +155,9 @@ def print_export(place: Path, manifest: dict[str, Any], call: list[str]) -> None
         out.print("\nto call it in Python, without this package:\n")
         print_lines(f"    {line}" for line in call)
     out.print(f"\n{place}: {', '.join(sorted(name for name in manifest['files'] if '/' not in name))}, manifest.json")
+    kept = proof.get("kept_samples")
+    samples = f"{counted(kept, 'held-out sample')} of your data (--keep-samples)" if kept else "none of your samples"
+    out.print(f"The export holds {samples}.")
 
 
 def print_check(facts: dict[str, Any]) -> None:

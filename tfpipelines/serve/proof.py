@@ -1,5 +1,5 @@
-"""The proof through HTTP: the server is asked for held-out samples that an export keeps, as any client asks, and what
-comes back is compared with what the exported model said when it was proven.
+"""The proof through HTTP: the server is asked for held-out samples of the proof of an export, as any client asks, and
+what comes back is compared with what the exported model said when it was proven.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ from typing import Any
 from ..core.run_files import damaged, read_json
 from ..core.words import counted
 from ..errors import ExportError
-from ..exporting.kept_samples import KEPT
+from ..exporting.kept_samples import KEPT, beside
 from .limits import Limits
 from .sources import MANIFEST, is_export
 
 _ROUNDED = 1e-7  # records have seven digits
 _NOT_EXPORTED = "a run answers by its own model.keras"
-_NONE_KEPT = "the export keeps no samples"
+_NONE_KEPT = "there are no samples in the export, nor in a run folder around it"
 
 
 class Prover:
@@ -47,10 +47,13 @@ class Prover:
         """
         if not is_export(folder):
             return {"samples": 0, "why": _NOT_EXPORTED}
-        if not (folder / KEPT).is_file():
+        manifest = read_json(folder / MANIFEST)
+        if (path := _kept(folder)) is None:
             return {"samples": 0, "why": _NONE_KEPT}
-        samples = read_json(folder / KEPT, ("samples",))["samples"]
-        tolerance = read_json(folder / MANIFEST)["serving"]["tolerance"]
+        content = read_json(path, ("samples",))
+        if content.get("sha256", (own := manifest["files"][manifest["file"]]["sha256"])) != own:
+            damaged(path, "it belongs to another model")
+        samples, tolerance = content["samples"], manifest["serving"]["tolerance"]
         worst, item = 0.0, ""
         for chunk in self._chunks(samples):
             told = await asyncio.to_thread(self._asked, [sample["input"] for sample in chunk])
@@ -63,7 +66,7 @@ class Prover:
                 try:
                     apart = _difference(record, sample["answer"])
                 except (KeyError, TypeError, ValueError) as error:
-                    damaged(folder / KEPT, "an answer has another shape", error)
+                    damaged(path, "an answer has another shape", error)
                 worst, item = max((worst, item), (apart, sample["item"]))
         if worst > tolerance + _ROUNDED:
             cause = (
@@ -97,6 +100,11 @@ class Prover:
         finally:
             connection.close()
         return [told] * len(inputs) if "error" in told else told["predictions"]
+
+
+def _kept(folder: Path) -> Path | None:
+    """The file with the samples of an export."""
+    return next((path for path in (folder / KEPT, beside(folder.absolute())) if path.is_file()), None)
 
 
 def proven(proof: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exporter import Arrays, Exporter, Feeds, Quantized, Runtime, keywords
+from ..script import Runner
 
 if TYPE_CHECKING:
     from ...models import Served
@@ -54,6 +55,11 @@ class LiteRT(Exporter):
         loaded = f'run = Interpreter({str(path / self.file)!r}).get_signature_runner("serving_default")'
         imported = "import numpy as np; from ai_edge_litert.interpreter import Interpreter"
         return [imported, loaded, f"print(run({keywords(arguments)}))"]
+
+    def runner(self) -> Runner:
+        imported = "from ai_edge_litert.interpreter import Interpreter"
+        loaded = 'runner = Interpreter(str(HERE / MANIFEST["file"])).get_signature_runner("serving_default")'
+        return Runner("ai-edge-litert", imported, f"{loaded}\nrun = lambda feeds: runner(**feeds)")
 
     def open_runtime(self, folder: Path) -> Runtime:
         """What the package ai-edge-litert says of the file where it is installed, else the runtime inside of

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError
 from ..exporter import Arrays, Exporter, Feeds, Runtime
+from ..script import Runner
 
 if TYPE_CHECKING:
     from ...models import Served
@@ -40,6 +41,7 @@ class ONNX(Exporter):
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         function = function_of(served, self.whole, self.batch)
         proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
+        _name_batches(proto)
         classes = json.dumps(served.answer.classes, ensure_ascii=False)
         words = {"preprocessing": " ".join(served.input.words(self.whole)), "classes": classes}
         onnx.helper.set_model_props(proto, words)
@@ -50,6 +52,12 @@ class ONNX(Exporter):
         given = ", ".join(f"{name!r}: {array}" for name, array in arguments.items())
         loaded = f"session = onnxruntime.InferenceSession({str(path / self.file)!r})"
         return ["import numpy as np, onnxruntime", loaded, f"print(session.run(None, {{{given}}}))"]
+
+    def runner(self) -> Runner:
+        loaded = 'session = onnxruntime.InferenceSession(str(HERE / MANIFEST["file"]))'
+        named = "names = [output.name for output in session.get_outputs()]"
+        run = "run = lambda feeds: dict(zip(names, session.run(None, feeds)))"
+        return Runner("onnxruntime", "import onnxruntime", "\n".join([loaded, named, run]))
 
     def open_runtime(self, folder: Path) -> Runtime:
         import onnxruntime
@@ -64,3 +72,11 @@ class ONNX(Exporter):
             return dict(zip(names, session.run(names, feeds)))
 
         return run
+
+
+def _name_batches(proto: Any) -> None:
+    """Calls the first axis of inputs and outputs `batch`, where any number of samples may be given."""
+    for tensor in (*proto.graph.input, *proto.graph.output):
+        axes = tensor.type.tensor_type.shape.dim
+        if axes and not axes[0].HasField("dim_value"):
+            axes[0].dim_param = "batch"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exporter import Arrays, Exporter, Feeds, Runtime, keywords
+from ..script import Runner
 
 if TYPE_CHECKING:
     from ...models import Served
@@ -26,6 +27,11 @@ class SavedModel(Exporter):
         given = keywords({name: f"tf.constant({array})" for name, array in arguments.items()})
         loaded = f'served = tf.saved_model.load({str(path)!r}).signatures["serving_default"]'
         return ["import numpy as np, tensorflow as tf", loaded, f"print(served({given}))"]
+
+    def runner(self) -> Runner:
+        loaded = 'model = tf.saved_model.load(str(HERE))\nserved = model.signatures["serving_default"]'
+        run = "run = lambda feeds: served(**{name: tf.constant(value) for name, value in feeds.items()})"
+        return Runner("tensorflow", "import tensorflow as tf", f"{loaded}\n{run}")
 
     def open_runtime(self, folder: Path) -> Runtime:
         """What TensorFlow says of the files, without Keras."""
