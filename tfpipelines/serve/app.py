@@ -67,19 +67,21 @@ class _Handlers:
     async def predict(self, request: Request) -> Response:
         """Predictions for the inputs in the body."""
         service = self._service
-        service.require_ready(request.scope["state"].get("proving", False))
+        proving = request.scope["state"]
+        service.require_ready(proving.get("proving", False))
         explain = wants(request, "explain")
-        if explain:
-            service.require_explains()
-        parser, model = service.parser(), service.model
-        body = await read_body(request, service.limits)
-        items = parser.items(request.headers.get("content-type", ""), body)
-        del body
-        told = await answers(service, request, items, explain)
+        with service.using(proving.get("version")) as pool:
+            if explain:
+                service.require_explains(pool)
+            parser = service.parser(pool)
+            body = await read_body(request, service.limits)
+            items = parser.items(request.headers.get("content-type", ""), body)
+            del body
+            told = await answers(service, pool, request, items, explain)
         if len(told) == 1 and (problem := told[0].problem):
             raise problem
         parts = [_record(item, one) for item, one in zip(items, told)]
-        head = JSONResponse(model).body
+        head = JSONResponse(pool.model).body
         return Response(b"".join([b'{"model":', head, b',"predictions":[', b",".join(parts), b"]}"]), media_type=_JSON)
 
     async def model(self, request: Request) -> Response:

@@ -10,18 +10,22 @@ from starlette.requests import Request
 from .batching import Told
 from .body import Gone
 from .items import Item
+from .pool import Pool
 from .service import Service
 
 
-async def answers(service: Service, request: Request, items: list[Item], explain: bool) -> list[Told]:
+async def answers(service: Service, pool: Pool, request: Request, items: list[Item], explain: bool) -> list[Told]:
     """What the model says of each, while the client waits.
+
+    Args:
+        pool: see `Service.using`.
 
     Raises:
         Problem: see `Service.predict`.
         Gone: if the client does not wait any more.
     """
     async with _watched(request) as gone:
-        told = await service.predict(items, explain, gone)
+        told = await service.predict(pool, items, explain, gone)
     if told is None:
         raise Gone
     return told

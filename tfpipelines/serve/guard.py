@@ -18,6 +18,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PROOF = "x-tfpipe-proof"  # header by which the server's own proof asks before it is ready
+VERSION = "x-tfpipe-version"  # and which version it asks, while an older one answers everybody else
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -54,7 +55,7 @@ class Guard:
             proving = bool(self._secret) and secrets.compare_digest(
                 headers.get(PROOF, "").encode(), self._secret.encode()
             )
-            scope.setdefault("state", {})["proving"] = proving
+            scope.setdefault("state", {}).update(proving=proving, version=headers.get(VERSION) if proving else None)
             await self._app(scope, receive, told.send)
         except Problem as problem:
             await told.problem(problem)

@@ -51,15 +51,16 @@ class OpenInference:
         service = self._service
         self._require_name(request)
         service.require_ready()
-        facts = self._known(request)
         if "inference-header-content-length" in request.headers:
             raise Problem("unsupported", "Binary tensors are not taken.", "Send the data as JSON.")
-        document = parse_json(await read_body(request, service.limits))
-        tensors = read_tensors(document, input_specs(facts))
-        wanted = _wanted(document, output_specs(facts))
-        items = items_of(tensors, facts, service.limits)
-        del tensors
-        told = await answers(service, request, items, False)
+        with service.using() as pool:
+            facts = self._known(request)
+            document = parse_json(await read_body(request, service.limits))
+            tensors = read_tensors(document, input_specs(facts))
+            wanted = _wanted(document, output_specs(facts))
+            items = items_of(tensors, facts, service.limits)
+            del tensors
+            told = await answers(service, pool, request, items, False)
         for number, one in enumerate(told):
             if problem := one.problem:
                 where = f" (input {number} of {len(told)})" if len(told) > 1 else ""

@@ -42,6 +42,7 @@ class Pool:
         self.source, self.limits, self.counters, self._say = source, limits, counters, say
         self.facts: dict[str, Any] = {}
         self.queue = Queue(limits)
+        self.users = 0  # requests that are being read or answered
         self._workers = [_Worker(self, max(1, _cores() // workers)) for _ in range(workers)]
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -82,7 +83,7 @@ class Pool:
     async def drain(self, seconds: float) -> None:
         """Waits until all is answered, at most so long, then ends the workers."""
         end = asyncio.get_running_loop().time() + seconds
-        while self.queue.open and asyncio.get_running_loop().time() < end:
+        while (self.queue.open or self.users) and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.01)
         await self.stop()
 
@@ -95,6 +96,11 @@ class Pool:
         for worker in self._workers:
             await worker.end()
         self.queue.refuse(Problem("not_ready", "The server is being stopped.", "Try again."))
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """What answers name: `name`, `version` and `sha256` of the model."""
+        return {name: self.facts.get(name) for name in ("name", "version", "sha256")}
 
     def changed(self) -> None:
         """Called when a worker has become ready, or is no more."""

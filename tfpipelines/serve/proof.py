@@ -12,6 +12,7 @@ from ..core.run_files import damaged, read_json
 from ..core.words import counted
 from ..errors import ExportError
 from ..exporting.kept_samples import KEPT, beside
+from .guard import VERSION
 from .limits import Limits
 from .sources import MANIFEST, is_export
 
@@ -31,6 +32,10 @@ class Prover:
 
     def __init__(self, address: tuple[str, int], headers: dict[str, str], limits: Limits):
         self._address, self._headers, self._limits = address, headers, limits
+
+    def of_version(self, version: str) -> "Prover":
+        """Of one that is loaded, but does not answer others yet."""
+        return Prover(self._address, {**self._headers, VERSION: version}, self._limits)
 
     async def prove(self, folder: Path) -> dict[str, Any]:
         """Proves what the server answers by now.

@@ -109,6 +109,7 @@ class _Server:
         from .app import make_app
         from .guard import PROOF
         from .protocol import protocol_of
+        from .renewal import Renewal
         from .service import Service
 
         settings, secret = self._settings, secrets.token_urlsafe()
@@ -130,8 +131,14 @@ class _Server:
             token = settings.access.token
             headers = {PROOF: secret} | ({"Authorization": f"Bearer {token.decode()}"} if token else {})
             own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-            await self._begin(service, Prover((own, port), headers, settings.limits))
-            await self._stopped.wait()
+            prover = Prover((own, port), headers, settings.limits)
+            await self._begin(service, prover)
+            renewal = asyncio.create_task(Renewal(service, prover).watch())
+            try:
+                await self._stopped.wait()
+            finally:
+                renewal.cancel()
+                await asyncio.gather(renewal, return_exceptions=True)
         finally:
             service.state = "draining"
             server.should_exit = True
@@ -146,7 +153,7 @@ class _Server:
             await asyncio.wait({begun, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if begun.done():
                 begun.result()
-                self._say(f"{self._source.name}, version {service.model['version']}, is ready; {proven(service.proof)}")
+                self._say(f"{self._source.name}, version {service.source.version}, is ready; {proven(service.proof)}")
         finally:
             for task in (begun, stopped):
                 task.cancel()

@@ -1,7 +1,8 @@
 """What the server says and does, whatever asks for it: predictions of the version that is current."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import TfpipelinesError
@@ -30,10 +31,12 @@ class Service:
         self.source, self.limits, self.workers, self.say = source, limits, workers, say
         self.counters = Counters(lambda: len(self.pool.queue))
         self.pool = self.new_pool(source)
+        self.candidate: Pool | None = None  # a newer version, while it is loaded and proven
         self.state = "loading"  # then ready, then draining
         self.proof: dict[str, Any] = {}
         self._prover: Prover | None = None
         self._proving = asyncio.Lock()
+        self._leaving: set[asyncio.Task[None]] = set()  # pools of earlier versions that answer what they have
 
     def new_pool(self, source: Source) -> Pool:
         """Of another version; its workers are not started yet."""
@@ -43,11 +46,6 @@ class Service:
     def ready(self) -> bool:
         """Whether predictions are answered."""
         return self.state == "ready" and self.pool.alive > 0
-
-    @property
-    def model(self) -> dict[str, Any]:
-        """What answers name: `name`, `version` and `sha256` of the model."""
-        return {name: self.pool.facts.get(name) for name in ("name", "version", "sha256")}
 
     def require_ready(self, proving: bool = False) -> None:
         """Refuses while nothing can be answered.
@@ -78,31 +76,50 @@ class Service:
             self.require_ready()
         return self.pool.facts
 
-    def parser(self) -> Parser:
-        """Reads bodies for the current version."""
-        return Parser(self.pool.facts["takes"], self.limits)
+    @contextlib.contextmanager
+    def using(self, version: str | None = None) -> Iterator[Pool]:
+        """The pool that answers a request, from its first byte to its last: one that is replaced meanwhile stays until
+        then.
 
-    def require_explains(self) -> None:
+        Args:
+            version: a newer one that is being proven; None: the current one.
+        """
+        candidate = self.candidate
+        pool = candidate if candidate is not None and candidate.source.version == version else self.pool
+        pool.users += 1
+        try:
+            yield pool
+        finally:
+            pool.users -= 1
+
+    def parser(self, pool: Pool) -> Parser:
+        """Reads bodies for a version."""
+        return Parser(pool.facts["takes"], self.limits)
+
+    def require_explains(self, pool: Pool) -> None:
         """Refuses where predictions cannot be explained.
 
         Raises:
             Problem: `malformed`.
         """
-        if not self.pool.facts["explains"]:
+        if not pool.facts["explains"]:
             cause = "This model cannot explain its answers."
             remedy = "Leave explain out; a run of a classifier or detector, served itself, explains them."
             raise Problem("malformed", cause, remedy)
 
-    async def predict(self, items: list[Item], explain: bool, gone: asyncio.Future | None = None) -> list[Told] | None:
+    async def predict(
+        self, pool: Pool, items: list[Item], explain: bool, gone: asyncio.Future | None = None
+    ) -> list[Told] | None:
         """What the model says of each; None if the client has gone meanwhile.
 
         Args:
+            pool: see `using`.
             gone: done once the client is no more there; None: it stays.
 
         Raises:
             Problem: if too many wait, or it takes too long.
         """
-        jobs = self.pool.submit(items, explain)
+        jobs = pool.submit(items, explain)
         every = asyncio.gather(*(job.told for job in jobs))
         waits: set[asyncio.Future] = {every} if gone is None else {every, gone}
         try:
@@ -129,7 +146,24 @@ class Service:
         await self.pool.start()
         self.state = "proving"
         self.proof = await prover.prove(self.source.path)
+        self.counters.version.set(int(self.source.version))
         self.state = "ready"
+
+    def replace(self, source: Source, pool: Pool, proof: dict[str, Any]) -> None:
+        """Lets another version answer what comes from now on.
+
+        Args:
+            source: of it.
+            pool: that has loaded it.
+            proof: of it.
+        """
+        old, self.pool, self.source, self.proof, self.candidate = self.pool, pool, source, proof, None
+        self.counters.version.set(int(source.version))
+        if self.state == "unproven":
+            self.state = "ready"
+        task = asyncio.create_task(old.drain(self.limits.body_seconds + self.limits.seconds))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
     async def prove(self) -> dict[str, Any]:
         """Proves it again. Where that fails, nothing is answered any more until it succeeds.
@@ -141,15 +175,18 @@ class Service:
             self.require_ready()
         assert self._prover is not None
         async with self._proving:
+            pool = self.pool
             try:
-                self.proof = await self._prover.prove(self.source.path)
-                self.state = "ready"
+                proof = await self._prover.prove(self.source.path)
+                if pool is self.pool:  # no newer version has taken over
+                    self.proof, self.state = proof, "ready"
             except TfpipelinesError as error:
-                self.state = "unproven"
+                if pool is self.pool:
+                    self.state = "unproven"
                 raise Problem("not_ready", error.cause, error.remedy) from error
         return self.proof
 
     async def stop(self) -> None:
         """Answers what waits, then ends the workers."""
         self.state = "draining"
-        await self.pool.drain(self.limits.seconds)
+        await asyncio.gather(self.pool.drain(self.limits.seconds), *self._leaving)
