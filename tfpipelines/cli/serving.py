@@ -23,7 +23,11 @@ from .group import cli, whole
     help="Change a limit: body (bytes), items, pixels, text (bytes), queue (inputs), seconds, body_seconds, "
     "connections, batch (inputs), batch_ms, memory (bytes).",
 )  # fmt: skip
-def serve(terminal, model, host, port, workers, name, token_file, no_auth, hosts, limits):
+@click.option(
+    "--dockerfile", is_flag=True,
+    help="Serve nothing; write Dockerfile, .dockerignore and kserve.yaml beside the numbered folder of an export.",
+)  # fmt: skip
+def serve(terminal, model, host, port, workers, name, token_file, no_auth, hosts, limits, dockerfile):
     """Answer predictions over HTTP, from a run or an export, until SIGTERM or Ctrl-C.
 
     Only this machine can reach the server unless --host names another address, which needs a token. An export is
@@ -35,6 +39,14 @@ def serve(terminal, model, host, port, workers, name, token_file, no_auth, hosts
     from ..serve.server import serve as serve_model
     from ..serve.sources import find
 
+    if dockerfile:
+        from ..serve.container import write_container_files
+
+        paths = write_container_files(find(model, name))
+        if terminal.results:
+            for path in paths:
+                click.echo(path)
+        return {"files": [str(path) for path in paths]}
     require_packages()
     access = access_of(host, token_file, no_auth, hosts)
     settings = Settings(host, port, workers, access, parse_limits(limits))
