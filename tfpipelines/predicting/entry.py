@@ -22,7 +22,8 @@ from ..errors import ConfigError, Interrupted, ResourceError
 from ..result import Overrides, Run, open_run
 from ..tasks import task_class
 from ..tasks.abilities import Ability
-from ..tuning.pool import Pool, Worker
+from ..tuning.pool import Pool
+from ..tuning.workers import Worker, Workers
 from .blocks import ERRORS, FILE, FORMS, LOG, Plan, answer_hash
 from .child import begin
 
@@ -183,11 +184,11 @@ class _Blocks:
             pool.close()
         return self._finish()
 
-    def _start(self, pool: Pool) -> None:
+    def _start(self, pool: Workers) -> None:
         setup: dict[str, Any] = {**self._setup, "plan": asdict(self.plan)}
         pool.start(setup, self.folder / LOG, begin)
 
-    def _handle(self, pool: Pool, worker: Worker, kind: str, content: Any) -> None:
+    def _handle(self, pool: Workers, worker: Worker, kind: str, content: Any) -> None:
         if kind == "ready":
             self._count(*content)
             worker.state = "ready"
@@ -201,15 +202,15 @@ class _Blocks:
                 for _ in range(min(pool.count, len(self._left)) - 1):
                     self._start(pool)
         elif kind == "done":
-            worker.state, worker.trial, self._new = "ready", None, self._new + 1
+            worker.state, worker.assigned, self._new = "ready", None, self._new + 1
         elif kind == "fatal":
             raise content
         elif kind == "dead":
             self._on_death(pool, worker, content)
         if kind in ("ready", "done"):
             if self._left:
-                worker.state, worker.trial = "running", self._left.pop(0)
-                worker.send("block", worker.trial)
+                worker.state, worker.assigned = "running", self._left.pop(0)
+                worker.send("block", worker.assigned)
             else:
                 worker.send("block", None)
 
@@ -219,9 +220,9 @@ class _Blocks:
             self.plan = plan
             plan.save(self.folder)
 
-    def _on_death(self, pool: Pool, worker: Worker, how: str) -> None:
+    def _on_death(self, pool: Workers, worker: Worker, how: str) -> None:
         """A process has ended, whether it was to or not."""
-        number = worker.trial
+        number = worker.assigned
         if worker.state == "ready" and number is None:
             return  # it was told to
         self._deaths[number] += 1

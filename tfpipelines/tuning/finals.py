@@ -6,15 +6,15 @@ from typing import Any
 from ..core.run_files import read_json
 from ..core.run_shapes import RUN_METRICS
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, RunInUseError
-from .pool import Pool
 from .progress import final_seconds
 from .state import FINALS
 from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
+from .workers import Workers
 
 _KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
 
 
-def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | str], ResourceError | None]:
+def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] | str], ResourceError | None]:
     """Trains the best values again with each of `search.final_seeds`, each in a run folder of its own, and tests them.
 
     Returns:
@@ -43,9 +43,9 @@ def run_finals(search: Search, pool: Pool) -> tuple[dict[int, dict[str, Any] | s
             setup["trial"] = str(search.folder / "trials" / search.best.name)
             setup |= {"folder": str(search.folder.path), "run": str(folder.path), "command": search.command}
             setup["token"] = search.folder.token
-            pool.start(setup, folder / "logs" / "run.log").trial = seed
+            pool.start(setup, folder / "logs" / "run.log").assigned = seed
         for worker, kind, content in pool.messages(POLL_SECONDS):
-            seed = worker.trial
+            seed = worker.assigned
             if kind == "epoch":
                 search.observer.final_epoch(seed, content["epoch"], content["epochs"])
             elif kind == "done":

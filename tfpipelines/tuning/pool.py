@@ -1,4 +1,6 @@
-"""The worker processes of a search: each is forked from a server that has TensorFlow loaded, and serves one trial."""
+"""Worker processes of this machine, forked from a server that has TensorFlow loaded. Those of a search serve one trial
+each, those that predict as many blocks as there are.
+"""
 
 import multiprocessing
 import os
@@ -15,66 +17,53 @@ from typing import Any
 
 from ..errors import ResourceError
 from .child import begin
+from .workers import Worker, Workers
 
 _PRELOADED = ["tensorflow", "keras", "tfpipelines.tuning.preload", "tfpipelines.tuning.worker"]
 
 
-class Worker:
-    """A process and what it is at.
+class LocalWorker(Worker):
+    """A worker process of this machine.
 
     Args:
         process: a started `multiprocessing.Process`.
         connection: to it.
         slot: number of its GPU, or None.
-
-    Attributes:
-        state: preparing, ready, running or saving.
-        trial: what it runs: any object of the caller's.
     """
 
     def __init__(self, process, connection, slot: int | None):
+        super().__init__()
         self.process, self.connection, self.slot = process, connection, slot
-        self.state = "preparing"
-        self.trial: Any = None
 
     def send(self, kind: str, content: Any = None) -> None:
-        """Tells the process something; one that is dead hears nothing, which its end will tell."""
         try:
             self.connection.send((kind, content))
         except OSError:
             return
 
 
-class Pool:
-    """All worker processes of a search.
+class Pool(Workers[LocalWorker]):
+    """Worker processes of this machine.
 
     Args:
-        count: of those that train at a time.
+        count: of those that work at a time. They share the cores.
 
     Attributes:
         gpus: names of the visible ones.
     """
 
     def __init__(self, count: int):
-        self.count = count
-        self.workers: list[Worker] = []
+        super().__init__(count)
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
         self.gpus = visible_gpus()
+        self.spare = 0 if self.gpus else 1  # there is a GPU for each trial, and none for a process that waits
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = 0 if count == 1 else max(1, cores // count)
 
-    def start(self, setup: dict[str, Any], log: Path, target: Callable[[Any, dict[str, Any]], None] = begin) -> Worker:
-        """A new process.
-
-        Args:
-            setup: for `worker.main`.
-            log: where it prints to.
-            target: what it does: a function of its connection and the setup, of a light module.
-
-        Raises:
-            ResourceError: if the server that forks processes has ended.
-        """
+    def start(
+        self, setup: dict[str, Any], log: Path, target: Callable[[Any, dict[str, Any]], None] = begin
+    ) -> LocalWorker:
         slot = self._free_gpu()
         here, there = self._context.Pipe()
         setup = {**setup, "log": str(log), "threads": self._threads, "environment": dict(os.environ)}
@@ -92,7 +81,7 @@ class Pool:
                 remedy = "There may be no room left on the disk or in memory. Free some; tfpipe resume goes on."
                 raise ResourceError(cause, remedy) from error
         there.close()
-        worker = Worker(process, here, slot)
+        worker = LocalWorker(process, here, slot)
         self.workers.append(worker)
         return worker
 
@@ -101,22 +90,15 @@ class Pool:
         taken = [worker.slot for worker in self.workers]
         return min(range(len(self.gpus)), key=taken.count) if self.gpus else None
 
-    def among(self, *states: str) -> list[Worker]:
-        """The workers in these states."""
-        return [worker for worker in self.workers if worker.state in states]
-
-    def messages(self, seconds: float) -> list[tuple[Worker, str, Any]]:
-        """What workers have sent, waiting for the first message at most so long; `dead` for a process that has
-        ended, with how.
-        """
+    def messages(self, seconds: float) -> list[tuple[LocalWorker, str, Any]]:
         sources = {source: worker for worker in self.workers for source in (worker.connection, worker.process.sentinel)}
-        found: list[tuple[Worker, str, Any]] = []
+        found: list[tuple[LocalWorker, str, Any]] = []
         for worker in dict.fromkeys(sources[source] for source in wait(list(sources), seconds)):
             found += self._read(worker)
         return found
 
-    def _read(self, worker: Worker) -> list[tuple[Worker, str, Any]]:
-        messages: list[tuple[Worker, str, Any]] = []
+    def _read(self, worker: LocalWorker) -> list[tuple[LocalWorker, str, Any]]:
+        messages: list[tuple[LocalWorker, str, Any]] = []
         alive = worker.process.is_alive()  # asked first, so that nothing it has said is lost
         try:
             while worker.connection.poll():
@@ -131,19 +113,13 @@ class Pool:
             self.remove(worker)
         return messages
 
-    def remove(self, worker: Worker) -> None:
-        """Ends a process that is still there, and forgets it."""
+    def remove(self, worker: LocalWorker) -> None:
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
         worker.connection.close()
         worker.process.close()
         self.workers.remove(worker)
-
-    def close(self) -> None:
-        """Ends all of them."""
-        for worker in list(self.workers):
-            self.remove(worker)
 
 
 def visible_gpus() -> list[str]:

@@ -19,11 +19,11 @@ from ..core.unchanged import with_resumption
 from ..errors import ArtifactError, ConfigError, ResourceError, SearchError
 from ..tasks import SCHEMAS, new_task
 from .leaderboard import best_pipeline, write_leaderboard
-from .pool import Pool, Worker
 from .progress import search_facts, trial_facts
 from .pruning import medians
 from .space import Space, field_values
 from .state import BATCH_SIZE, EXHAUSTED, FILE, FINALS, RESULT, WAIT, State, Trial
+from .workers import Worker, Workers
 
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
 _SAME_FAILURES = 3  # first trials that fail in the same way
@@ -61,7 +61,7 @@ class Search:
         self._again: list[Trial] = []  # that have ended, and whose model files are to be written again
         self._tried_again: set[int] = set()
 
-    def run(self, pool: Pool) -> None:
+    def run(self, pool: Workers) -> None:
         """Runs trials until a budget or the space is used up.
 
         Raises:
@@ -253,7 +253,7 @@ class Search:
         parent = self._parent(trial)
         return parent.epochs if parent else 0
 
-    def _look_at_budgets(self, pool: Pool) -> None:
+    def _look_at_budgets(self, pool: Workers) -> None:
         """Cuts running trials short where their time or their epochs are used up."""
         settings = self.settings
         over = "search.time" if settings.time is not None and self.elapsed >= settings.time else ""
@@ -270,7 +270,7 @@ class Search:
         return self._before + time.monotonic() - self._began
 
     # --- workers
-    def _hand_out(self, pool: Pool) -> None:
+    def _hand_out(self, pool: Workers) -> None:
         """Gives trials to workers that are ready, and keeps as many in preparation as will be needed."""
         self.state.stopped = self.state.stopped or self._used_up()
         while (ready := pool.among("ready")) and len(pool.among("running")) < pool.count and self.stop.received is None:
@@ -280,11 +280,10 @@ class Search:
             self._give(ready[0], trial)
         free = pool.count - len(pool.among("running"))
         left = len(self._waiting()) + (0 if self.state.stopped else self.settings.trials - len(self.state.trials))
-        spare = 0 if pool.gpus else 1  # with GPUs there is one for each trial, and none for a process that waits
-        while len(pool.among("preparing", "ready")) < min(max(free, spare), left):
+        while len(pool.among("preparing", "ready")) < min(max(free, pool.spare), left):
             self._prepare_worker(pool)
 
-    def _prepare_worker(self, pool: Pool) -> None:
+    def _prepare_worker(self, pool: Workers) -> None:
         setup: dict[str, Any] = {"kind": "trial", "content": self.state.content, "folder": str(self.folder.path)}
         setup |= {"first": not self._told, "command": self.command, "token": self.folder.token}
         pool.start(setup, self.folder / "logs" / "workers.log")
@@ -296,12 +295,12 @@ class Search:
         job |= {"parent": str(self._path(parent)) if parent else None, "before": before}
         job |= {"epochs": trial.proposal.epochs, "limits": trial.limits, "patience": self.settings.pruning_epochs}
         job["budget"] = None if most is None or trial.ended else before + max(1, most - self._epochs_spent())
-        worker.state, worker.trial = "running", trial
+        worker.state, worker.assigned = "running", trial
         self._epochs[trial.number] = before
         worker.send("job", job)
 
     def _handle(self, worker: Worker, kind: str, content: Any) -> None:
-        trial = worker.trial
+        trial = worker.assigned
         if kind == "ready":
             worker.state, self._restarts = "ready", 0
             if content and not self._told:
@@ -338,7 +337,7 @@ class Search:
 
     def _on_worker_exit(self, worker: Worker, how: str) -> None:
         """A process has ended, whether it was to or not."""
-        trial = worker.trial
+        trial = worker.assigned
         if worker.state == "preparing" and self.stop.received is None:
             self._restarts += 1
             if self._restarts >= MOST_DEATHS:
@@ -382,7 +381,7 @@ class Search:
             cause = f"The first {_SAME_FAILURES} trials failed in the same way: {trial.reason}"
             raise SearchError(cause, "Fix the pipeline or search.space: what helps one run helps the search.")
 
-    def _pause(self, pool: Pool) -> None:
+    def _pause(self, pool: Workers) -> None:
         """Lets every trial write a checkpoint and end."""
         for worker in pool.among("preparing", "ready"):
             pool.remove(worker)
