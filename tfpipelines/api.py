@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -156,7 +156,8 @@ def tune(
     pipeline: str = "image-cls",
     overrides: Overrides = (),
     *,
-    workers: int = 1,
+    workers: int | None = None,
+    cluster: str | None = None,
     out: str | Path = "runs",
     name: str | None = None,
     observer: Observer | None = None,
@@ -169,7 +170,10 @@ def tune(
     Args:
         pipeline, overrides, out, observer, command, trust, resume_if_exists: as in `run`. A field that is given a value
             is not searched. The search itself is set by the fields of `search`. An existing search keeps its budgets.
-        workers: trials at a time, each in a process of its own, with a GPU of its own where there are several.
+        workers: trials at a time, each in a process of its own, with a GPU of its own where there are several; None: 1,
+            on a cluster as many as it has room for.
+        cluster: of Ray, on whose nodes the trials run: HOST:PORT, `auto` (that of which this machine is a node) or
+            `local`. All nodes must see the folder of the search, and the data under the same paths.
         name: of the folder; default: `tune-<pipeline>-<n>`.
 
     The server process from which workers are forked stays for further searches until the caller ends.
@@ -185,14 +189,17 @@ def tune(
     from . import tuning
 
     observer = _told(observer)
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
     require_trust(plan.pipeline)
     if resume_if_exists and (earlier := begun(out, name)) is not None:
         require_begun_as(earlier, plan.pipeline, search=True)
         _tell_budgets(earlier, plan.pipeline, observer)
-        return cast("tuning.SearchResult", _go_on(earlier, observer, command, trust, workers=workers))
+        return cast(
+            "tuning.SearchResult",
+            _go_on(earlier, observer, command, trust, None, workers or (None if cluster else 1), cluster=cluster),
+        )
     plan = plan.with_data(_with_copies(plan.pipeline, observer))
     if several := new_task(plan.pipeline).products().pipelines:
         cause = (
@@ -201,21 +208,35 @@ def tune(
         raise ConfigError(cause, f"Give one of them: data.path={next(iter(several.values())).data.path}")
     observer.preparing()
     notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
-    from .training import StopSignals
+    with _connected(cluster, plan.pipeline, observer) as there:
+        from .training import StopSignals
 
-    with StopSignals() as stop:
-        bare = _is_bare(resume_if_exists, out, name)
-        folder = RunFolder.create(Path(out), f"tune-{plan.pipeline.name}", name, bare)
-        with folder.locked(), stop.hold():
-            _require_bare(folder)
-            folder.set_status("running", kind="search", pipeline=plan.pipeline.name, task=plan.pipeline.task, trials=0)
-            write_pipeline(folder, plan.pipeline)
-            state = plan.state(workers)
-            state.save(folder.path)
-            observer.started(folder, plan.pipeline)
-            for note in notes:
-                observer.note(note)
-            return _search(folder, state, observer, command, stop)
+        with StopSignals() as stop:
+            bare = _is_bare(resume_if_exists, out, name)
+            folder = RunFolder.create(Path(out), f"tune-{plan.pipeline.name}", name, bare)
+            with folder.locked(), stop.hold():
+                _require_bare(folder)
+                facts = {"pipeline": plan.pipeline.name, "task": plan.pipeline.task, "trials": 0}
+                folder.set_status("running", kind="search", **facts)
+                write_pipeline(folder, plan.pipeline)
+                state = plan.state(workers or (there.room if there else 1))
+                state.save(folder.path)
+                observer.started(folder, plan.pipeline)
+                for note in notes:
+                    observer.note(note)
+                return _search(folder, state, observer, command, stop, there)
+
+
+def _connected(
+    address: str | None, pipeline: config.Pipeline, observer: Observer
+) -> AbstractContextManager["tuning.Cluster | None"]:
+    """The cluster of an address, None for this machine."""
+    if address is None:
+        return nullcontext()
+    from . import tuning
+
+    observer.note(f"connecting to the cluster {address}")
+    return tuning.connect(address, pipeline.search.resources)
 
 
 def resume(
@@ -223,6 +244,7 @@ def resume(
     overrides: Overrides = (),
     *,
     workers: int | None = None,
+    cluster: str | None = None,
     take_over: bool = False,
     observer: Observer | None = None,
     command: str = "",
@@ -236,6 +258,7 @@ def resume(
         overrides: of a search, higher budgets: `search.trials`, `search.epochs`, `search.time`, `search.disk`. Nothing
             else may change.
         workers: of a search, trials at a time from now on; None: as before.
+        cluster: of a search, where the trials run from now on, see `tune`; None: in this machine.
         take_over: take a folder over from a process of another host at once, whether it has shown a heartbeat or not.
             If it lives after all, it stops before it would write anything. Needed once for folders of version 0.1.0.
         observer, command: as in `run`.
@@ -259,7 +282,9 @@ def resume(
         if key in folder.status:
             whole = folder.path.parents[depth]
             raise ConfigError(f"{folder} is one {what}.", f"Resume the whole: tfpipe resume {whole}")
-    return _go_on(folder, _told(observer), command, trust, config.parse_overrides(overrides), workers, take_over)
+    return _go_on(
+        folder, _told(observer), command, trust, config.parse_overrides(overrides), workers, take_over, cluster
+    )
 
 
 def _go_on(
@@ -270,6 +295,7 @@ def _go_on(
     changes: dict[str, Any] | None = None,
     workers: int | None = None,
     take_over: bool | None = None,
+    cluster: str | None = None,
 ) -> "Run | tuning.SearchResult":
     """Continues a run or a search; arguments as those of `resume`.
 
@@ -279,8 +305,9 @@ def _go_on(
     from .training import StopSignals
 
     is_search = folder.status.get("kind") == "search"
-    if not is_search and (changes or workers is not None):
-        word = f"{next(iter(changes))}=..." if changes else f"--workers {workers}"
+    if not is_search and (changes or workers is not None or cluster is not None):
+        option = f"--workers {workers}" if workers is not None else f"--cluster {cluster}"
+        word = f"{next(iter(changes))}=..." if changes else option
         given = " ".join(quoted(f"{key}={value}") for key, value in (changes or {}).items())
         cause = f"{word}: a run is finished as it began; only the budgets of a search may be raised."
         raise ConfigError(cause, f"With other values it is a new one: {folder.as_new_run()} {given}".rstrip())
@@ -305,12 +332,12 @@ def _go_on(
             if ready and not notes:
                 observer.note(f"{folder} is done already, with these budgets")
                 return load(folder.path)
-            with StopSignals() as stop, stop.hold():
+            with _connected(cluster, pipeline, observer) as there, StopSignals() as stop, stop.hold():
                 folder.set_status("running")
                 observer.started(folder, pipeline)
                 for note in notes:
                     observer.note(note)
-                return _search(folder, state, observer, command, stop)
+                return _search(folder, state, observer, command, stop, there)
         require_same_pipeline(folder, pipeline)
         with StopSignals() as stop:
             with stop.hold():
@@ -330,14 +357,19 @@ def _tell_budgets(folder: RunFolder, asked: config.Pipeline, observer: Observer)
 
 
 def _search(
-    folder: RunFolder, state: "State", observer: Observer, command: str, stop: "StopSignals"
+    folder: RunFolder,
+    state: "State",
+    observer: Observer,
+    command: str,
+    stop: "StopSignals",
+    cluster: "tuning.Cluster | None",
 ) -> "tuning.SearchResult":
     """Carries a search out in a folder that is held locked."""
     from . import tuning
 
     stop.on_first = lambda: observer.note(_STOPPING)
     with _reported(folder, observer, stop):
-        tuning.carry_out(folder, state, observer, stop, _masked_command(command))
+        tuning.carry_out(folder, state, observer, stop, _masked_command(command), cluster)
     return tuning.SearchResult(folder)
 
 

@@ -1,12 +1,16 @@
 """What a worker makes of errors and of history files."""
 
 import errno
+import json
+import time
 from contextlib import suppress
 
 import pytest
 
+from tfpipelines.core import lock
 from tfpipelines.core.history import history_rows
 from tfpipelines.core.run_folder import RunFolder
+from tfpipelines.tuning import worker
 from tfpipelines.tuning.attempt import _failure, memory_cause
 from tfpipelines.tuning.clipping import clipped
 from tfpipelines.tuning.pool import visible_gpus
@@ -65,3 +69,14 @@ def test_each_worker_sees_the_gpus_that_the_user_lets_it_see(monkeypatch):
 )
 def test_one_diverged_trial_does_not_hide_the_others(scores, direction, expected):
     assert list(clipped(scores, direction)) == pytest.approx(expected)
+
+
+def test_a_trial_waits_until_the_lease_of_a_node_that_is_gone_has_run_out(tmp_path, monkeypatch):
+    for module in (lock, worker):
+        monkeypatch.setattr(module, "SECONDS", 1.0)
+    monkeypatch.setattr(worker, "_PATIENCE", 0.2)
+    holder = {"pid": 1, "host": "elsewhere", "boot": "", "token": "0123456789abcdef", "within": "that of the search"}
+    (tmp_path / ".lock").write_text(json.dumps(holder))
+    began = time.monotonic()
+    with worker._held(RunFolder(tmp_path), "that of the search"):
+        assert time.monotonic() - began > 0.8

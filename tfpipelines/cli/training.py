@@ -5,7 +5,7 @@ import shlex
 import click
 
 from .command import command
-from .group import cli, complete_pipelines, overrides_argument, pipeline_argument, trust_option, whole
+from .group import cli, complete_pipelines, overrides_argument, pipeline_argument, trust_option
 
 
 def _running(function):
@@ -20,6 +20,11 @@ def _running(function):
 _again = click.option(
     "--resume-if-exists", is_flag=True,
     help="With --name: continue the run or search of that name if there is one, as for job scripts.",
+)  # fmt: skip
+
+_cluster = click.option(
+    "--cluster", metavar="ADDRESS",
+    help="Run the trials of a search on a Ray cluster: HOST:PORT, auto (that of this machine) or local.",
 )  # fmt: skip
 
 
@@ -52,7 +57,11 @@ def finetune(terminal, pipeline, overrides, backbone, **options):
 @command(cli)
 @click.argument("pipeline", default="image-cls", shell_complete=complete_pipelines)
 @overrides_argument
-@click.option("--workers", **whole(1, 1), help="Trials at a time, each in a process of its own.")
+@click.option(
+    "--workers", type=click.IntRange(min=1),
+    help="Trials at a time, each in a process of its own; default: 1, on a cluster as many as it has room for.",
+)  # fmt: skip
+@_cluster
 @click.option("--name", metavar="NAME", help="Name of the search's folder; default: tune-PIPELINE-<n>.")
 @click.option("--out", default="runs", show_default=True, metavar="DIR", help="Folder to make it in.")
 @_again
@@ -92,6 +101,7 @@ class _Unfinished(click.Argument):
 @click.argument("run", cls=_Unfinished)
 @overrides_argument
 @click.option("--workers", type=click.IntRange(min=1), help="Of a search: trials at a time from now on.")
+@_cluster
 @click.option(
     "--take-over", is_flag=True,
     help="Take it over from a process of another host at once; it stops before it would write anything.",

@@ -1,16 +1,22 @@
 """A search from its state to its report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..core.observer import Observer
 from ..core.run_folder import RunFolder, ending
+from .cluster import Cluster
 from .finals import run_finals
 from .pool import Pool
 from .state import State
 from .supervisor import Search
+from .workers import Workers
 
 
-def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command: str) -> dict[str, Any]:
+def carry_out(
+    folder: RunFolder, state: State, observer: Observer, stop, command: str, cluster: Cluster | None = None
+) -> dict[str, Any]:
     """Runs the trials that are left, trains the best values again, and writes what there is to tell.
 
     Args:
@@ -19,6 +25,7 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
         observer: is told how it goes.
         stop: a `training.StopSignals`, entered and held.
         command: to be recorded.
+        cluster: where the trials run; None: in this machine.
 
     Returns:
         The content of metrics.json.
@@ -26,10 +33,9 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
     Raises:
         SearchError, ConfigError, DataError, ResourceError, Interrupted: status.json then says so.
     """
-    pool = Pool(state.workers)
-    try:
-        with ending(folder):
-            search = Search(folder, state, observer, stop, command)
+    with ending(folder):
+        search = Search(folder, state, observer, stop, command)
+        with _workers(search, cluster) as pool:
             if not search.ended:
                 search.run(pool)
             search.require_best()
@@ -40,7 +46,20 @@ def carry_out(folder: RunFolder, state: State, observer: Observer, stop, command
             metrics = write_metrics(search, finals)
             if shortage:
                 raise shortage
-    finally:
-        pool.close()
     observer.searched(folder, metrics)
     return metrics
+
+
+@contextmanager
+def _workers(search: Search, cluster: Cluster | None) -> Iterator[Workers]:
+    state = search.state
+    if cluster is not None:
+        versions = state.fingerprint["versions"]
+        with cluster.workers(search.folder.path, state.workers, versions, search.observer.note) as actors:
+            yield actors
+        return
+    pool = Pool(state.workers, search.settings.resources.cpus)
+    try:
+        yield pool
+    finally:
+        pool.close()

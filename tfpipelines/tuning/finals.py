@@ -8,8 +8,8 @@ from ..core.run_shapes import RUN_METRICS
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, RunInUseError
 from .progress import final_seconds
 from .state import FINALS
-from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
-from .workers import Workers
+from .supervisor import MOST_DEATHS, MOST_LOSSES, POLL_SECONDS, Search
+from .workers import ENDS, Workers
 
 _KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
 
@@ -24,6 +24,7 @@ def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] 
     results: dict[int, dict[str, Any] | str] = {}
     lacking: list[int] = []
     deaths: Counter = Counter()
+    losses: Counter = Counter()
     queue = list(search.settings.final_seeds)
     search.begin_finals()
     for seed in list(queue):
@@ -59,12 +60,12 @@ def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] 
                 if of_all:
                     lacking.append(seed)
                 search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
-            elif kind == "dead" and seed not in results and search.stop.received is None:
-                deaths[seed] += 1
-                if deaths[seed] < MOST_DEATHS:
+            elif kind in ENDS and seed not in results and search.stop.received is None:
+                (deaths if kind == "dead" else losses)[seed] += 1
+                if deaths[seed] < MOST_DEATHS and losses[seed] < MOST_LOSSES:
                     queue.append(seed)
                 else:
-                    results[seed] = f"its worker died {deaths[seed]} times: {content}"
+                    results[seed] = f"its worker died {deaths[seed] + losses[seed]} times: {content}"
                     if content == _KILLED:
                         lacking.append(seed)
                     search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")

@@ -46,20 +46,22 @@ class Pool(Workers[LocalWorker]):
     """Worker processes of this machine.
 
     Args:
-        count: of those that work at a time. They share the cores.
+        count: of those that work at a time.
+        threads: that each takes, 0 for all; None: an equal share of the cores.
 
     Attributes:
         gpus: names of the visible ones.
     """
 
-    def __init__(self, count: int):
+    def __init__(self, count: int, threads: int | None = None):
         super().__init__(count)
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
         self.gpus = visible_gpus()
         self.spare = 0 if self.gpus else 1  # there is a GPU for each trial, and none for a process that waits
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._threads = 0 if count == 1 else max(1, cores // count)
+        share = 0 if count == 1 else max(1, cores // count)
+        self._threads = share if threads is None else threads
 
     def start(
         self, setup: dict[str, Any], log: Path, target: Callable[[Any, dict[str, Any]], None] = begin

@@ -23,9 +23,10 @@ from .progress import search_facts, trial_facts
 from .pruning import medians
 from .space import Space, field_values
 from .state import BATCH_SIZE, EXHAUSTED, FILE, FINALS, RESULT, WAIT, State, Trial
-from .workers import Worker, Workers
+from .workers import ENDS, Worker, Workers
 
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
+MOST_LOSSES = 10  # of workers that have the same trial, or prepare, with the machines that they are on
 _SAME_FAILURES = 3  # first trials that fail in the same way
 _SAVED_EVERY = 30.0  # seconds, so that a kill gives no more back to search.time
 POLL_SECONDS = 0.5  # seconds after which budgets and signals are looked at again
@@ -58,6 +59,7 @@ class Search:
         self._told, self._restarts, self._saved = False, 0, self._began
         self._largest = max((_size(self._path(trial)) for trial in state.trials), default=0)
         self._epochs: Counter = Counter()  # done by running trials, those of parents included
+        self._losses: Counter = Counter()  # of workers, by the number of their trial, None while they prepare
         self._again: list[Trial] = []  # that have ended, and whose model files are to be written again
         self._tried_again: set[int] = set()
 
@@ -302,7 +304,7 @@ class Search:
     def _handle(self, worker: Worker, kind: str, content: Any) -> None:
         trial = worker.assigned
         if kind == "ready":
-            worker.state, self._restarts = "ready", 0
+            worker.state, self._restarts, self._losses[None] = "ready", 0, 0
             if content and not self._told:
                 self._told = True
                 self._leave_out(content["unfit"], content["fitting"])
@@ -324,9 +326,9 @@ class Search:
             raise content
         elif kind == "saved" and content:
             self.observer.warning(f"trial {trial.number}: its model could not be written: {content}")
-        elif kind == "dead":
-            self._on_worker_exit(worker, content)
-        if kind in ("saved", "dead"):
+        elif kind in ENDS:
+            self._on_worker_exit(worker, content, lost=kind == "lost")
+        if kind in ("saved", *ENDS):
             self._largest = max(self._largest, _size(self._path(trial)) if trial else 0)
             self._drop_weights()
 
@@ -335,12 +337,17 @@ class Search:
         facts = with_resumption(read_json(self.folder / "environment.json"), facts)
         write_json(self.folder / "environment.json", {**facts, "pipeline": self.state.fingerprint["pipeline"]})
 
-    def _on_worker_exit(self, worker: Worker, how: str) -> None:
-        """A process has ended, whether it was to or not."""
+    def _on_worker_exit(self, worker: Worker, how: str, lost: bool) -> None:
+        """A process has ended, whether it was to or not.
+
+        Args:
+            lost: whether it is gone with its machine, which is no fault of its own.
+        """
         trial = worker.assigned
         if worker.state == "preparing" and self.stop.received is None:
-            self._restarts += 1
-            if self._restarts >= MOST_DEATHS:
+            self._restarts += not lost
+            self._losses[None] += lost
+            if self._restarts >= MOST_DEATHS or self._losses[None] >= MOST_LOSSES:
                 remedy = f"Is there enough memory? Their output is in {self.folder / 'logs' / 'workers.log'}."
                 raise ResourceError(f"The worker processes die while they prepare the data: {how}.", remedy)
         if worker.state != "running":
@@ -352,9 +359,11 @@ class Search:
         epochs = self._epochs.pop(trial.number)
         if self.stop.received is not None or self._take_lost_result(trial):
             return
-        trial.deaths += 1
-        if trial.deaths >= MOST_DEATHS:
-            result = {"status": "failed", "reason": f"its worker died {trial.deaths} times: {how}"}
+        trial.deaths += not lost
+        self._losses[trial.number] += lost
+        if trial.deaths >= MOST_DEATHS or self._losses[trial.number] >= MOST_LOSSES:
+            times = trial.deaths + self._losses[trial.number]
+            result = {"status": "failed", "reason": f"its worker died {times} times: {how}"}
             self._end(trial, {**result, "epochs": epochs, "spent": self._spent(trial, epochs)})
         else:
             self.observer.warning(f"trial {trial.number}: its worker was {how}; it is tried again")

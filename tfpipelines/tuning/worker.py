@@ -17,7 +17,8 @@ from typing import Any
 from .. import training
 from ..core import config
 from ..core.files import atomic_write, write_json
-from ..core.lock import working_for
+from ..core.lease import SECONDS
+from ..core.lock import beats_elsewhere, working_for
 from ..core.observer import Observer
 from ..core.pipeline_files import with_decisions
 from ..core.run_files import LARGEST, found_json, open_own, read_text
@@ -31,7 +32,8 @@ from ..tasks.trainable import Trainable
 from .attempt import PAUSED, Halt, Halted, attempt, begin_part, kept, print_trace
 from .state import BATCH_SIZE, RESULT
 
-_PATIENCE = 30.0  # seconds in which a thread begins, or that a process which is about to die still holds a folder
+_PATIENCE = 30.0  # seconds in which a thread begins, or that a process which is about to die still holds a folder of
+# this machine; of another one it is held until its lease has run out
 _COURTESY = 5.0  # of them, for a process of an earlier supervisor, which may write nothing any more
 
 
@@ -229,8 +231,8 @@ def _held(folder: RunFolder, within: str):
             return
         except TakenOverError:
             raise
-        except RunInUseError:
-            if time.monotonic() - began > _PATIENCE:
+        except RunInUseError:  # whoever worked on it on another node may live until its lease has run out
+            if time.monotonic() - began > _PATIENCE + (SECONDS if beats_elsewhere(folder.path) else 0):
                 raise
             time.sleep(0.1)
 

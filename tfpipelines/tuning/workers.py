@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from .child import begin
 
+ENDS = ("dead", "lost")  # kinds of messages that a worker has come to its end
+
 
 class Worker(ABC):
     """A process and what it is at.
@@ -63,7 +65,7 @@ class Workers(ABC, Generic[W]):
     @abstractmethod
     def messages(self, seconds: float) -> list[tuple[W, str, Any]]:
         """What workers have sent, waiting for the first message at most so long; `dead` for a process that has
-        ended, with how. It is no longer among `workers` then.
+        ended, and `lost` for one that is gone with its machine, with how. It is no longer among `workers` then.
         """
 
     @abstractmethod

@@ -96,6 +96,17 @@ class Dimension(Section):
         return self.values if self.values is not None else (self.min, self.max)
 
 
+class Resources(Section):
+    """What a trial takes. On a Ray cluster it begins where so much is free."""
+
+    cpus: Count | None = field(
+        None, "CPU cores, and threads of TensorFlow; null: on a cluster 1, in one machine an equal share of its cores"
+    )
+    gpus: Annotated[float, Field(ge=0, le=1)] | None = field(
+        None, "GPUs on a cluster: 1, 0 or a share of one, such as .5; null: 1 if the cluster has some"
+    )
+
+
 class Search(Section):
     """How `tfpipe tune` looks for better values. The test set plays no part in it."""
 
@@ -125,6 +136,7 @@ class Search(Section):
     )
     start: bool = field(True, "the first trial is the unchanged pipeline, if the space contains it; not with grid")
     keep_trials: Count = field(3, "number of best trials whose weights are kept")
+    resources: Resources = Field(Resources())  # of each trial
     final_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = field(
         (0, 1, 2), "the best values are trained again with each of these seeds, and tested; []: not at all"
     )

@@ -1,0 +1,121 @@
+"""What runs on a node of a Ray cluster: an actor that starts worker processes there, and passes on what they say.
+Nothing here loads TensorFlow: the processes that it starts do.
+"""
+
+import os
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, ResourceError
+from .pool import LocalWorker, Pool
+
+_WAIT = 1.0  # seconds for a message; what the actor is told meanwhile waits for so long
+_OF_CALLER = ("KERAS_BACKEND",)  # variables that are as in the process of the search, or not there
+
+
+class Actor:
+    """Starts worker processes from a server of its own that has TensorFlow loaded.
+
+    Its calls are carried out one at a time; the first `start` lasts until TensorFlow is loaded. It dies with the
+    process of the search, and its workers with it.
+
+    Args:
+        threads: for each worker, 0 for all.
+        environment: variables that those workers have besides the ones of the node.
+    """
+
+    def __init__(self, threads: int, environment: dict[str, str]):
+        for name in _OF_CALLER:
+            os.environ.pop(name, None)
+        os.environ.update(environment)
+        self._pool = Pool(1, threads)
+        self._workers: dict[int, LocalWorker] = {}
+        self._said: list[tuple[int, str, Any]] = []
+
+    def hello(self) -> list[tuple[int, str, Any]]:
+        """No messages, at once: it is there."""
+        return []
+
+    def start(
+        self,
+        number: int,
+        setup: dict[str, Any],
+        log: Path,
+        target: Callable[[Any, dict[str, Any]], None],
+        token: tuple[Path, str],
+    ) -> None:
+        """Starts a process; see `Workers.start`.
+
+        Args:
+            number: by which it is known from now on.
+            token: a file of the search's folder, and what stands in it.
+        """
+        if not _has(*token):
+            self._said.append((number, "fatal", not_shared(token[0].parent, os.uname().nodename)))
+            return
+        try:
+            self._workers[number] = self._pool.start(setup, log, target)
+        except ResourceError as error:
+            self._said.append((number, "dead", f"not started: {error.cause}"))
+
+    def send(self, number: int, kind: str, content: Any) -> None:
+        """Tells a process something."""
+        if number in self._workers:
+            self._workers[number].send(kind, content)
+
+    def remove(self, number: int) -> None:
+        """Ends a process that is still there."""
+        worker = self._workers.pop(number, None)
+        if worker in self._pool.workers:
+            self._pool.remove(worker)
+
+    def messages(self) -> list[tuple[int, str, Any]]:
+        """What processes have said, and which have ended; waits for a moment if there is nothing."""
+        said, self._said = self._said, []
+        numbers = {worker: number for number, worker in self._workers.items()}
+        said += [(numbers[one], kind, content) for one, kind, content in self._pool.messages(0 if said else _WAIT)]
+        for number, kind, _ in said:
+            if kind == "dead":
+                self._workers.pop(number, None)
+        return said
+
+
+def examine(token: tuple[Path, str], answer: Path, packages: list[str]) -> tuple[str, dict[str, str]]:
+    """Looks at a node.
+
+    Args:
+        token: as in `Actor.start`.
+        answer: a file to be written beside it, with the same content.
+        packages: whose versions are asked for.
+
+    Returns:
+        What is wrong with the folder, "" if it can be read and written; versions by package.
+    """
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    if not _has(*token):
+        return "does not see", found
+    try:
+        answer.write_text(token[1])
+    except OSError as error:
+        return f"cannot write ({error.strerror})", found
+    return "", found
+
+
+def not_shared(folder: Path, node: str, what: str = "does not see") -> ConfigError:
+    """The error to be told where a node has another folder of that name, or none."""
+    cause = f"All nodes of a cluster must see the folder of a search, and {node} {what} {folder}."
+    return ConfigError(cause, "Begin the search in a folder that they share, as by NFS: --out /shared/runs")
+
+
+def _has(path: Path, content: str) -> bool:
+    try:
+        return path.read_text() == content
+    except (OSError, ValueError):
+        return False
