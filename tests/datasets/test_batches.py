@@ -69,6 +69,14 @@ def test_starting_late_gives_what_starting_early_gives(store, augmentation):
         assert np.array_equal(x, x2) and np.array_equal(y, y2)
 
 
+def test_no_iterator_copies_the_samples_for_optimizations_of_the_graph(store):
+    for dataset in (
+        training_batches(store, np.arange(100), None, batch_size=16, seed=0, first_step=0, last_step=3),
+        evaluation_batches(store, np.arange(100), None, batch_size=16),
+    ):
+        assert dataset.options().experimental_optimization.apply_default_optimizations is False
+
+
 def test_an_epoch_holds_no_sample_twice(store):
     for epoch in range(2):
         images = np.concatenate([x for x, _ in batches(store, 6 * epoch, 6 * epoch + 6)])

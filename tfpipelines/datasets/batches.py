@@ -165,7 +165,10 @@ def evaluation_batches(store: Store, rows: np.ndarray, targets: Targets | None, 
 
 
 def prefetched(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The dataset read ahead by two batches, without autotuning."""
+    """The dataset read ahead by two batches, without autotuning and optimizations of its graph."""
     options = tf.data.Options()
     options.autotune.enabled = False  # the work per batch is small and even: autotuning costs more than it finds
+    options.experimental_optimization.apply_default_optimizations = (
+        False  # each iterator would copy all samples for them
+    )
     return dataset.prefetch(2).with_options(options)
