@@ -3,6 +3,7 @@
 import os
 import sys
 
+from ..core.late_imports import install
 from . import caching, models, pipelines, provenance, serving, sharing, training  # noqa: F401 (they add their commands)
 from .command import full_stdout
 from .group import cli
@@ -13,6 +14,7 @@ __all__ = ["cli", "main"]
 def main() -> None:
     """The console script."""
     _open_closed_streams()
+    install()
     try:
         cli(prog_name="tfpipe")
     except OSError as error:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp
 
 Score = Callable[[list[str]], np.ndarray]  # of raw texts: their logits, float (texts, classes)
 _LONGEST = 50_000  # characters of a text that are looked at
@@ -120,6 +119,8 @@ def _weights(texts: list[str], spans: list[list[tuple[int, int]]], values: np.nd
 
 
 def _log_odds(logits: np.ndarray, numbers: np.ndarray, multi_label: bool) -> np.ndarray:
+    from scipy.special import logsumexp  # not at the top: most predictions are made without SciPy
+
     rows = np.arange(len(logits))
     own = logits[rows, numbers]
     if multi_label or logits.shape[1] == 1:

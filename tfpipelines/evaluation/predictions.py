@@ -1,6 +1,7 @@
 """Tables of predictions."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import pandas as pd
 
 from ..core.files import atomic_write, plain
 from ..metrics import decisions
-from ..metrics.detection import detection_records
 from .columns import strongest_columns
 from .effects import strongest_effects
 from .occlusion import strongest
@@ -191,7 +191,7 @@ def to_records(table: pd.DataFrame) -> list[dict]:
     table, kept = _with_inputs(table, plain, None), table.attrs.get("input_columns", [])
     own = [name for name in table.columns if name not in kept]
     if "verdict" in own:
-        return detection_records(table)
+        return _detector_records(table)
     if is_of_numbers(table):
         return _number_records(table)
     told = ["item", *kept, *(name for name in ("text", "label", "predicted", "explanation") if name in own)]
@@ -211,3 +211,10 @@ def _number_records(table: pd.DataFrame) -> list[dict]:
         told = {str(name): value for name, value in row.items() if name != "error" or value}
         records.append(told | {name: rounded(row[name]) for name in ("predicted", "low", "high") if name in row})
     return records
+
+
+def _detector_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table as one dict per row."""
+    plain = lambda value: None if isinstance(value, float) and math.isnan(value) else value
+    rows = ((row, bool(row.get("error"))) for row in table.to_dict("records"))
+    return [{str(name): plain(row[name]) for name in row if name != "error" or failed} for row, failed in rows]

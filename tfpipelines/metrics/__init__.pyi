@@ -35,9 +35,7 @@ from .generation import kernel_interval as kernel_interval
 from .generation import nearest as nearest
 from .generation import small_pixels as small_pixels
 from .generation import usual_distance as usual_distance
-from .multi_label import THRESHOLD as THRESHOLD
 from .multi_label import as_decisions as as_decisions
-from .multi_label import decisions as decisions
 from .multi_label import per_label as per_label
 from .number import regressor_intervals as regressor_intervals
 from .number import regressor_metrics as regressor_metrics
@@ -58,5 +56,7 @@ from .shift import ShiftTest as ShiftTest
 from .single_label import per_class as per_class
 from .temperature import fit_temperature as fit_temperature
 from .temperature import probabilities as probabilities
+from .thresholds import THRESHOLD as THRESHOLD
+from .thresholds import decisions as decisions
 from .thresholds import fit_thresholds as fit_thresholds
 from .watch import Watch as Watch

@@ -298,10 +298,3 @@ def detection_table(
     if labels is not None:
         table["label"] = list(labels)
     return table.assign(error=list(errors)) if failed.any() else table
-
-
-def detection_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The table as one dict per row."""
-    plain = lambda value: None if isinstance(value, float) and math.isnan(value) else value
-    rows = ((row, bool(row.get("error"))) for row in table.to_dict("records"))
-    return [{str(name): plain(row[name]) for name in row if name != "error" or failed} for row, failed in rows]

@@ -13,8 +13,7 @@ from sklearn import metrics
 from .calibration_error import expected_calibration_error, grouped_calibration_error
 from .ranking import Ranking
 from .single_label import SMALLEST
-
-THRESHOLD = 0.5
+from .thresholds import decisions
 
 
 class Known:
@@ -141,16 +140,6 @@ def ece(drawn: Drawn) -> float:
     if drawn.whole:
         return expected_calibration_error(*as_decisions(drawn.known.targets, drawn.known.probabilities))
     return drawn.known.calibration_error(drawn.rows)
-
-
-def decisions(probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
-    """Which labels are predicted, bool (n, labels).
-
-    Args:
-        probabilities: float (n, labels).
-        thresholds: see `Known`.
-    """
-    return probabilities >= (THRESHOLD if thresholds is None else thresholds)
 
 
 def per_label(

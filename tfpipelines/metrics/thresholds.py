@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .multi_label import THRESHOLD
+THRESHOLD = 0.5
 
 _FEWEST = 10  # rows with a label, and without it, below which its threshold stays
 _RANGE = 0.05, 0.95  # of thresholds
@@ -37,3 +37,13 @@ def _best(has: np.ndarray, scores: np.ndarray) -> float:
         return THRESHOLD
     best = np.flatnonzero(allowed & (f1 >= f1[allowed].max() - 1e-12))
     return float(cuts[best[np.abs(cuts[best] - THRESHOLD).argmin()]])
+
+
+def decisions(probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+    """Which labels are predicted, bool (n, labels).
+
+    Args:
+        probabilities: float (n, labels).
+        thresholds: float (labels,), from where on each label is predicted; None: 0.5.
+    """
+    return probabilities >= (THRESHOLD if thresholds is None else thresholds)

@@ -19,7 +19,13 @@ from ..errors import ResourceError
 from .child import begin
 from .workers import Worker, Workers
 
-_PRELOADED = ["tensorflow", "keras", "tfpipelines.tuning.preload", "tfpipelines.tuning.worker"]
+_PRELOADED = [
+    "tfpipelines.tuning.preload_first",
+    "tensorflow",
+    "keras",
+    "tfpipelines.tuning.preload",
+    "tfpipelines.tuning.worker",
+]
 
 
 class LocalWorker(Worker):
