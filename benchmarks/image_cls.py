@@ -112,8 +112,8 @@ def write_photos(folder: Path, count: int) -> None:
 
 
 def input(peers: Path, rounds: int) -> None:
-    """Images per second into batches of 32 at 224 pixels: the first epoch with everything before it, then with the
-    cache warm.
+    """CPU milliseconds and images per second of batches of 32 at 224 pixels: the first epoch with everything before it,
+    antialiased, as is the default, and not, as the peer does it; then with the cache warm.
     """
     import keras
     import tensorflow as tf
@@ -123,18 +123,20 @@ def input(peers: Path, rounds: int) -> None:
 
     count, size, batch_size = 1200, (224, 224), 32
     steps = count // batch_size
+    costs: dict[str, list[float]] = {}
     rates: dict[str, list[float]] = {}
 
     def consume(name: str, batches) -> None:
         """Iterates; `batches` is a function, so that what it does first is timed too."""
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         images = sum(int(batch[0].shape[0]) for batch in batches())
+        costs.setdefault(name, []).append((time.process_time() - worked) / images * 1e3)
         rates.setdefault(name, []).append(images / (time.perf_counter() - began))
 
-    def read():
+    def read(antialias: bool = True):
         data, findings = ImageData(path=folder, validation=0, test=0), datasets.Findings()
         scan = datasets.scan_images(datasets.read_labelled_images(data, findings), data)
-        return datasets.decode_images(scan, models.ImagePreprocessor(size, 3, antialias=False), data, findings)
+        return datasets.decode_images(scan, models.ImagePreprocessor(size, 3, antialias=antialias), data, findings)
 
     def epochs(samples, first: int, last: int):
         rows, labels = samples.rows("train"), samples.labels("train", ["china", "flower"])
@@ -156,22 +158,24 @@ def input(peers: Path, rounds: int) -> None:
         write_photos(Path(folder), count)
         for _ in range(rounds + 1):
             consume("bare decoding", bare)
-            consume("tfpipelines, first epoch, check included", lambda: epochs(read(), 0, 1))
-            consume("image_dataset_from_directory, first epoch", keras_dataset)
+            consume("first epoch, check included", lambda: epochs(read(), 0, 1))
+            consume("image_dataset_from_directory, not antialiased", keras_dataset)
+            consume("first epoch, check included, not antialiased", lambda: epochs(read(antialias=False), 0, 1))
         samples, dataset = read(), keras_dataset()
         for _ in range(rounds + 1):
-            consume("tfpipelines, cache warm (5 epochs)", lambda: epochs(samples, 1, 6))
+            consume("cache warm (5 epochs)", lambda: epochs(samples, 1, 6))
             consume("image_dataset_from_directory, later epoch", lambda: dataset)
     print(
         f"{count} JPEGs of about 500 x 375 pixels, to {size[0]} x {size[1]} bilinear, batches of "
         f"{batch_size} (the first round is left out):"
     )
-    decoding, mine, other, warm, later = (report(name, values[1:], "images/s") for name, values in rates.items())
-    print(
-        f"  first epoch: ratio of times to the peer {other / mine:.3f}; cache warm: {warm / other:.1f} "
-        f"times its first epoch's rate, {warm / later:.1f} times that of a later one"
+    decoding, mine, other, plain, warm, later = (
+        report(name, values[1:], "ms of CPU time an image") for name, values in costs.items()
     )
-    print(f"  first epoch at {mine / decoding:.2f} of the bare decode rate")
+    print(f"  first epoch: ratio to the peer {mine / other:.3f}, not antialiased {plain / other:.3f}; ", end="")
+    print(f"to bare decoding {mine / decoding:.2f}; cache warm to the peer's later epoch {warm / later:.3f}")
+    decoding, mine, other, plain, warm, later = (report(name, values[1:], "images/s") for name, values in rates.items())
+    print(f"  first epoch: ratio of times to the peer {other / mine:.3f}, not antialiased {other / plain:.3f}")
 
 
 def memory(peers: Path, rounds: int) -> None:

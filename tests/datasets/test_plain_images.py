@@ -9,10 +9,11 @@ from tfpipelines.datasets import image_cache
 from tfpipelines.datasets.farm_hash import fingerprints_of
 from tfpipelines.datasets.image_headers import scan_headers
 from tfpipelines.datasets.image_store import store_array, store_files
-from tfpipelines.datasets.plain_images import is_plain, plain_array, plain_files, resized
+from tfpipelines.datasets.plain_images import is_plain, plain_array, plain_files
 from tfpipelines.datasets.sample_table import make_frame
 from tfpipelines.datasets.source.base import SampleTable
 from tfpipelines.datasets.source.folder import Folder
+from tfpipelines.datasets.stretching import resized
 from tfpipelines.errors import ConfigError
 from tfpipelines.models import ImagePreprocessor
 

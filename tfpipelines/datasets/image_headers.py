@@ -14,10 +14,11 @@ def scan_headers(
     table: SampleTable, max_pixels: int, levels: LevelRange | None = None
 ) -> tuple[list[Header | None], dict[int, str]]:
     """The header of every file, or the reason why it has none, by row."""
+    paths = table.paths()
 
     def one(row: int) -> Header | str:
         try:
-            content = table.content(row)
+            content = paths[row] or table.content(row)
             if isinstance(content, np.ndarray):
                 _, height, width, depth = to_uint8(content[None], "the image", Findings(), levels).shape
                 deep = content.dtype not in (np.uint8, bool)

@@ -13,6 +13,7 @@ import pandas as pd
 from ..core.config.images import LevelRange, PixelData
 from ..errors import DataError
 from .decoding import printable
+from .fast_images import Resizer, decode_file
 from .findings import Findings
 from .identifying import is_missing
 from .image_arrays import pixels, to_uint8
@@ -64,7 +65,9 @@ class RawImage:
         """
         content = self.source.content(self.row) if isinstance(self.source, SampleTable) else self.source
         try:
-            return pixels(content, channels, background, max_pixels, levels)
+            if isinstance(content, np.ndarray):
+                return pixels(content, channels, background, max_pixels, levels)
+            return decode_file(content, channels, background, max_pixels, levels)
         except DataError as error:
             name = f"{printable(content)}: " if isinstance(content, Path) else ""
             raise DataError(error.cause.removeprefix(name)) from error
@@ -115,19 +118,14 @@ def decoded(
     images: list[RawImage], preprocessor: Any, batch_size: int, data: PixelData
 ) -> Iterator[tuple[list[RawImage], np.ndarray]]:
     """Batches of (entries, images), uint8 (entries, height, width, channels); those with an `error` are black."""
-    import tensorflow as tf
-
-    resize = tf.function(
-        preprocessor.in_tf_data, input_signature=[tf.TensorSpec([None, None, preprocessor.channels], tf.uint8)]
-    )
+    resize = Resizer(preprocessor)
 
     def one(entry: RawImage) -> tuple[RawImage, np.ndarray]:
         try:
             if not entry.error:
                 image = entry.pixels(preprocessor.channels, data.background, data.max_pixels, preprocessor.range)
                 entry = replace(entry, size=image.shape[:2])
-                fits = image.shape == preprocessor.shape  # what is of the network's size passes unchanged
-                return entry, image if fits else resize(tf.constant(image)).numpy()
+                return entry, resize(image)
         except (DataError, OSError) as error:
             entry = replace(entry, item=printable(entry.item), error=getattr(error, "cause", "") or str(error))
         return entry, np.zeros(preprocessor.shape, np.uint8)

@@ -20,6 +20,7 @@ from ..core.files import atomic_write, write_json
 from ..core.run_files import found_json
 from ..errors import DataError, ResourceError
 from .decoding import Header, printable
+from .fast_images import Resizer, decode_jpeg, decodes_jpeg
 from .image_arrays import pixels, to_channels
 from .image_cache import fits_memory, image_folder, require_memory, require_room
 from .image_headers import reason_of
@@ -27,7 +28,7 @@ from .source.base import SampleTable
 from .thumbnails import thumbnail_shape, thumbnails
 from .tracing import no_autograph, raising
 
-_KINDS = {"other": 0, "jpeg": 1, "png": 2}
+_KINDS = {"other": 0, "jpeg": 1, "png": 2, "quick": 3}  # quick: a JPEG that `decode_jpeg` has decoded
 _BLOCK = 256
 _DECODE_BATCH = 16
 
@@ -108,8 +109,8 @@ def store_array(array: np.ndarray, preprocessor) -> ImageStore:
     """A store of images that are in memory already, resized where their size is another."""
     blocks = [array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)]
     if array.shape[1:] != preprocessor.shape:
-        resize = tf.function(preprocessor.in_tf_data, reduce_retracing=True)
-        blocks = [resize(tf.constant(to_channels(block, preprocessor.channels))).numpy() for block in blocks]
+        resize = Resizer(preprocessor)
+        blocks = [np.stack([*map(resize, to_channels(block, preprocessor.channels))]) for block in blocks]
         array = np.concatenate(blocks)
     fingerprints = np.concatenate([_fingerprints(tf.constant(block)).numpy() for block in blocks])
     return ImageStore(preprocessor.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
@@ -148,19 +149,23 @@ def store_files(
     mode = "none" if unkept or cache == "none" else "memory"
     array = _page_aligned((len(headers), *preprocessor.shape)) if mode == "memory" else None
     small = np.zeros((len(headers), *thumbnail_shape(preprocessor.shape)), np.uint8) if array is None else None
-    fingerprints, bad = decoder.run(rows, array, small)
+    with threadpool_limits(1):  # the matrices of thumbnails are small
+        fingerprints, bad = decoder.run(rows, array, small)
     return ImageStore(preprocessor.shape, fingerprints, bad, mode, array, decoder.decode, small, unkept)
 
 
 class Decoder:
-    """Decodes rows of files. Plain JPEG and PNG go through TensorFlow's decoders, which give Pillow's pixels to the bit
-    and run outside of Python; all else, and whatever TensorFlow refuses, goes through `decode_image`."""
+    """Decodes rows of files: plain JPEG by `decode_jpeg` where the size is changed by compiled code; PNG, and JPEG that
+    this refuses, by TensorFlow's decoders, which run outside of Python; all else, and what TensorFlow refuses, by
+    `decode_image`. All give the same pixels to the bit.
+    """
 
     def __init__(
         self, table: SampleTable, headers: list[Header | None], preprocessor, background: int, max_pixels: int
     ):
         self.table, self.preprocessor, self.background, self.max_pixels = table, preprocessor, background, max_pixels
-        self.files = [table.path(row) for row in range(len(headers))]
+        self.resize = Resizer(preprocessor)
+        self.files = table.paths()
         self.paths = ["" if file is None else printable(file) for file in self.files]
         self.items = table.frame["item"].to_list()  # a look into the frame takes longer than to read a small image
         fast = [
@@ -177,16 +182,18 @@ class Decoder:
         fingerprints = np.zeros(len(self.paths), np.uint64)
         done = np.zeros(len(self.paths), bool)
 
-        def put(rows: np.ndarray, images: np.ndarray, hashes: np.ndarray) -> None:
+        def put(rows: np.ndarray, images: np.ndarray, hashes: np.ndarray, there: bool = False) -> None:
             fingerprints[rows] = hashes.view(np.uint64)[:, 0]
             done[rows] = True
-            if array is not None:
+            if array is not None and not there:
                 array[rows] = images
             if small is not None:
                 small[rows] = thumbnails(images)
 
+        if self.resize.fast and decodes_jpeg():
+            self._run_quick(rows[self.kinds[rows] == _KINDS["jpeg"]], array, put)
         for kind in ("jpeg", "png"):
-            some = rows[self.kinds[rows] == _KINDS[kind]]
+            some = rows[(self.kinds[rows] == _KINDS[kind]) & ~done[rows]]
             if not len(some):
                 continue
             dataset = tf.data.Dataset.from_tensor_slices((some, [self.paths[row] for row in some]))
@@ -196,17 +203,13 @@ class Decoder:
             ).ignore_errors()
             for batch in dataset.batch(_DECODE_BATCH).prefetch(2).as_numpy_iterator():
                 put(*batch)
-        spec = tf.TensorSpec([None, None, self.preprocessor.channels], tf.uint8)
-        finish = tf.function(
-            lambda image: self._with_fingerprint(self.preprocessor.in_tf_data(image)), input_signature=[spec]
-        )
 
         def slow(row: int) -> str | None:
             try:
-                image, fingerprint = finish(tf.constant(self._pixels(row)))
+                image = self.resize(self._pixels(row))[None]
             except (DataError, OSError) as error:
                 return reason_of(error, self.table, row)
-            put(np.array([row]), image.numpy()[None], fingerprint.numpy()[None])
+            put(np.array([row]), image, _fingerprints(tf.constant(image)).numpy())
             return None
 
         left = [int(row) for row in rows if not done[row]]
@@ -215,19 +218,60 @@ class Decoder:
             reasons = list(pool.map(slow, left))
         return fingerprints, {row: reason for row, reason in zip(left, reasons) if reason}
 
+    def _run_quick(self, rows: np.ndarray, array: np.ndarray | None, put: Callable[..., None]) -> None:
+        """Decodes what `decode_jpeg` can into `array`, where given, and tells `put`."""
+
+        def some(rows: np.ndarray) -> None:
+            there = array is not None and rows[-1] - rows[0] == len(rows) - 1  # no copy then
+            if array is not None and there:
+                images = array[rows[0] : rows[-1] + 1]
+            else:
+                images = np.empty((len(rows), *self.preprocessor.shape), np.uint8)
+            good = np.array([self._quick(row, image) for row, image in zip(rows, images)])
+            if not good.all():
+                rows, images = rows[good], images[good]
+            if len(rows):
+                self.kinds[rows] = _KINDS["quick"]
+                put(rows, images, _fingerprints(tf.constant(images)).numpy(), there)
+
+        blocks = [rows[start : start + _DECODE_BATCH] for start in range(0, len(rows), _DECODE_BATCH)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(some, blocks):  # raises what went wrong
+                pass
+
+    def _quick(self, row: int, out: np.ndarray) -> bool:
+        """Puts the image of a plain JPEG into `out`; False if another way has to be tried."""
+        try:
+            file = self.files[row]
+            content = self.table.source.open(self.items[row]) if file is None else file.read_bytes()
+        except (DataError, OSError):
+            return False
+        image = decode_jpeg(content, self.preprocessor.channels) if isinstance(content, bytes) else None
+        if image is None:
+            return False
+        self.resize(image, out)
+        return True
+
+    def _quick_again(self, row: int) -> np.ndarray:
+        image = np.empty(self.preprocessor.shape, np.uint8)
+        return image if self._quick(row, image) else self.resize(self._pixels_again(row))
+
     def decode(self, row: tf.Tensor) -> tf.Tensor:
         """One row's image in a graph, whatever its kind."""
         path, kind = tf.gather(tf.constant(self.paths), row), tf.gather(tf.constant(self.kinds), row)
         ways = {
-            "other": lambda: self.preprocessor.in_tf_data(self._slow(row)),
+            "other": lambda: self.resize.in_tf_data(self._slow(row)),
             "jpeg": lambda: self._fast("jpeg", row, path),
             "png": lambda: self._fast("png", row, path),
+            "quick": lambda: tf.ensure_shape(
+                tf.numpy_function(raising(self._quick_again), [row], tf.uint8), self.preprocessor.shape
+            ),
         }
         image = tf.switch_case(kind, {_KINDS[name]: way for name, way in ways.items()})
         return tf.ensure_shape(image, self.preprocessor.shape)
 
     def _pixels(self, row: int) -> np.ndarray:
-        content = self.files[row] or self.table.content(int(row))  # TensorFlow gives an array
+        content = self.files[row] or self.table.content(row)
         settings = self.preprocessor
         return pixels(content, settings.channels, self.background, self.max_pixels, settings.range)
 
@@ -239,6 +283,7 @@ class Decoder:
 
     def _again(self, read: Callable[[int], Any], row: int) -> Any:
         """What `read` gives of an image that could be read when the data were checked."""
+        row = int(row)  # TensorFlow gives an array
         try:
             return read(row)
         except (DataError, OSError) as error:
@@ -260,7 +305,7 @@ class Decoder:
             )  # as Pillow does
         else:
             image = tf.io.decode_png(content, self.preprocessor.channels)
-        return self.preprocessor.in_tf_data(tf.ensure_shape(image, [None, None, self.preprocessor.channels]))
+        return self.resize.in_tf_data(tf.ensure_shape(image, [None, None, self.preprocessor.channels]))
 
     def _with_fingerprint(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return image, _fingerprints(image[None])[0]

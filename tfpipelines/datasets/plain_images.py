@@ -18,6 +18,7 @@ from .image_arrays import pixels, to_channels
 from .image_cache import fits_memory, require_memory
 from .image_headers import reason_of
 from .source.base import SampleTable
+from .stretching import is_usual, resized
 from .thumbnails import thumbnail_shape, thumbnails
 
 _MOST_VALUES = 256 * 256 * 3  # of an image: fingerprints are computed in blocks of 64 bytes
@@ -66,8 +67,9 @@ def is_plain(table: SampleTable, headers: list[Header | None], preprocessor: Any
     else:
         sizes, every = [(header.height, header.width) for header in headers if header is not None], 1
     stays = preprocessor.filter in ("bilinear", "nearest") and all(size == preprocessor.size for size in sizes)
-    usual = (preprocessor.filter, preprocessor.antialias, preprocessor.resize) == ("bilinear", True, "stretch")
-    return (stays or usual) and every * sum(height * width + _EACH for height, width in sizes) <= _MOST_PIXELS
+    return (stays or is_usual(preprocessor)) and every * sum(
+        height * width + _EACH for height, width in sizes
+    ) <= _MOST_PIXELS
 
 
 def plain_array(array: np.ndarray, preprocessor: Any) -> PlainStore:
@@ -128,54 +130,3 @@ def plain_files(
 def _thumbnails(images: np.ndarray) -> np.ndarray:
     with threadpool_limits(1):  # the matrices are small
         return np.concatenate([thumbnails(images[start : start + _BLOCK]) for start in range(0, len(images), _BLOCK)])
-
-
-def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """An image stretched to a size with a triangle filter, widened where it shrinks: what `ImagePreprocessor` makes of
-    it by `tf.image.resize(antialias=True)` and rounding. The sums are TensorFlow's, in their order, in float32.
-
-    Args:
-        image: uint8 (height, width, channels).
-        size: (height, width).
-
-    Returns:
-        uint8 (*size, channels).
-    """
-    if image.shape[:2] == size:
-        return image
-    height, width, channels = image.shape
-    starts, weights = _spans(size[0], height)
-    rows = np.zeros((size[0], width, channels), np.float32)
-    for tap in range(weights.shape[1]):
-        places = np.minimum(starts + tap, height - 1)  # beyond the last row the weight is 0
-        rows += image[places] * weights[:, tap, None, None]
-    starts, weights = _spans(size[1], width)
-    levels = np.zeros((*size, channels), np.float32)
-    for tap in range(weights.shape[1]):
-        levels += rows[:, np.minimum(starts + tap, width - 1)] * weights[None, :, tap, None]
-    return np.round(levels).astype(np.uint8)
-
-
-def _spans(output: int, given: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each output pixel the first input pixel, and the weights of those from there on, as TensorFlow's kernel
-    ScaleAndTranslate computes them, in float32.
-
-    Returns:
-        int64 (output,), float32 (output, taps).
-    """
-    one, half = np.float32(1), np.float32(0.5)
-    scale = np.float32(output) / np.float32(given)
-    inverse = np.float32(1.0 / float(scale))
-    wide = max(inverse, one)
-    narrow = one / wide
-    centres = (np.arange(output, dtype=np.float32) + half) * inverse
-    starts = np.clip(np.ceil(centres - wide - half).astype(np.int64), 0, given - 1)
-    ends = np.clip(np.floor(centres + wide - half).astype(np.int64), 0, given - 1) + 1
-    taps = np.arange(int((ends - starts).max()))
-    places = starts[:, None] + taps
-    distances = np.abs((places.astype(np.float32) + half - centres[:, None]) * narrow)
-    weights = np.where(places < ends[:, None], np.maximum(one - distances, np.float32(0)), np.float32(0))
-    total = np.zeros(output, np.float32)
-    for tap in taps:  # in order: float32 sums hang on it
-        total += weights[:, tap]
-    return starts, weights * (one / total)[:, None]

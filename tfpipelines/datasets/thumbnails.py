@@ -23,7 +23,9 @@ def area_means(images: np.ndarray, side: int) -> np.ndarray:
     rows, columns = _shares(height, side), _shares(width, side)
     half = rows @ images.reshape(count, height, -1).astype(np.float32)  # (images, side, width * channels)
     across = np.kron(columns.T, np.eye(channels, dtype=np.float32))
-    return (half.reshape(-1, width * channels) @ across).reshape(count, side, side, channels)
+    return (half @ across).reshape(
+        count, side, side, channels
+    )  # image by image: the bits hang on how many rows there are
 
 
 def _shares(length: int, side: int) -> np.ndarray:

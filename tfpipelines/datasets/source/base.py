@@ -154,6 +154,11 @@ class SampleTable:
         """The file of a row, by position; None where samples are no local files."""
         return None if self.source.root is None else self.source.root / str(self.frame["item"].iat[row])
 
+    def paths(self) -> list[Path | None]:
+        """`path` of all rows, in less time."""
+        root = self.source.root
+        return [None if root is None else root / str(item) for item in self.frame["item"].to_list()]
+
     def keep(self, mask: np.ndarray) -> Self:
         """The rows where `mask` is true; row numbers start again at 0."""
         if np.all(mask):
