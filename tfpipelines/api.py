@@ -17,6 +17,7 @@ from .core.begun import begun, require_begun_as, require_same_start
 from .core.files import atomic_write
 from .core.heartbeat import tell as tell_of_heartbeats
 from .core.lock import wait_for_silence
+from .core.machine import choose_deterministic_kernels
 from .core.observer import Observer
 from .core.pipeline_files import require_same_code, write_pipeline
 from .core.run_files import read_json
@@ -100,6 +101,8 @@ def run(
         resolved = here
         task = new_task(resolved)
     observer.preparing()
+    if resolved.train.deterministic:
+        choose_deterministic_kernels()
     several = task.products()
     resolved = several.asked or resolved
     each = [new_task(pipeline) for pipeline in resolved.candidates()]
@@ -207,6 +210,8 @@ def tune(
         )
         raise ConfigError(cause, f"Give one of them: data.path={next(iter(several.values())).data.path}")
     observer.preparing()
+    if plan.pipeline.train.deterministic:
+        choose_deterministic_kernels()
     notes = [*plan.notes, *new_task(plan.pipeline).preflight()]
     with _connected(cluster, plan.pipeline, observer) as there:
         from .training import StopSignals
@@ -325,6 +330,8 @@ def _go_on(
         pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
         require_same_code(folder, pipeline)
         require_trust(pipeline)
+        if pipeline.train.deterministic:
+            choose_deterministic_kernels()
         if is_search:
             from .tuning import continued
 

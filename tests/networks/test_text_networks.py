@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfpipelines import training
 from tfpipelines.core.config.kinds import TEXTS
+from tfpipelines.core.config.networks import Recurrent
 from tfpipelines.core.config.section import Normalization
 from tfpipelines.models import ClassifierArtifact, Cutter, TextPreprocessor, load_artifact
-from tfpipelines.networks import Texts, build_network
+from tfpipelines.networks import Texts, build_network, layers
 
 from ..conftest import some
 
@@ -208,3 +210,12 @@ def test_artifacts_keep_their_facts_and_their_answers(tmp_path):
         }
     single, multiple = (answers[f"text-{TRAINED[place]}"] for place in (0, 2))
     assert np.allclose(single.sum(1), 1) and not np.allclose(multiple.sum(1), 1)
+
+
+@pytest.mark.parametrize(("backend", "device", "expected"), [("jax", "gpu:0", "float32"), ("jax", "cpu:0", "bfloat16")])
+def test_lstms_keep_to_what_cudnn_takes_from_jax(backend, device, expected, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: [device])
+    with training.precision("mixed_bfloat16"):
+        made = layers.Builder(Recurrent(), seed=0).recurrent("lstm", 3, "forward1")
+    assert made.compute_dtype == expected

@@ -3,12 +3,16 @@
 import ctypes
 import mmap
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from ..errors import ConfigError
+
 _FEW = 2**23  # bytes
+_DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
 def free_memory() -> int:
@@ -35,6 +39,22 @@ def memory_is_gone() -> bool:
     except (OSError, MemoryError):
         return True
     return False
+
+
+def choose_deterministic_kernels() -> None:
+    """Has XLA take deterministic kernels on GPUs, without trying which are fastest, in this process and those that it
+    starts. XLA reads that once, from the environment, before its first operation.
+
+    Raises:
+        ConfigError: if jax has been computing on an accelerator in this process already.
+    """
+    flags, bridge = os.environ.get("XLA_FLAGS", ""), sys.modules.get("jax._src.xla_bridge")
+    if _DETERMINISTIC in flags:
+        return
+    if bridge is not None and bridge.backends_are_initialized() and sys.modules["jax"].default_backend() != "cpu":
+        cause = "train.deterministic=true: jax has chosen its kernels in this process already."
+        raise ConfigError(cause, f"Start anew, with XLA_FLAGS={_DETERMINISTIC} in the environment.")
+    os.environ["XLA_FLAGS"] = f"{flags} {_DETERMINISTIC}".strip()
 
 
 def release_memory() -> None:

@@ -66,6 +66,8 @@ class Builder:
         """A recurrent layer, `rnn`, `lstm` or `gru`, that gives a sequence or what stands at its end."""
         start = keras.initializers.Orthogonal(seed=self.seed())
         options = {"recurrent_initializer": start, "seed": self.seed(), **self.kernel(kernel)}
+        if cell == "lstm" and _float32_alone():
+            options["dtype"] = "float32"
         return CELLS[cell](units, return_sequences=sequences, name=name, **options)
 
     def logits(self, classes: int) -> keras.Layer:
@@ -132,3 +134,8 @@ def scaled_input(shape: tuple[int, int, int]) -> tuple[keras.KerasTensor, keras.
     """The input, levels 0 to 255, and the same scaled to [0, 1]."""
     inputs = keras.Input(shape, name="levels")
     return inputs, keras.layers.Rescaling(1 / 255, name="scale")(inputs)
+
+
+def _float32_alone() -> bool:
+    """Whether Keras hands LSTM layers to jax's cuDNN, which fails with other types (jax 0.11)."""
+    return keras.backend.backend() == "jax" and keras.distribution.list_devices()[0].startswith(("gpu", "cuda"))

@@ -56,7 +56,9 @@ def limit_threads(count: int) -> None:
 
 
 def make_deterministic() -> None:
-    """Deterministic kernels on accelerators, for the rest of the process: TensorFlow knows no way back."""
+    """Deterministic kernels of TensorFlow on accelerators, for the rest of the process: it knows no way back. Those of
+    XLA, and with them all of jax, are chosen before: see `core.machine.choose_deterministic_kernels`.
+    """
     if keras.backend.backend() == "tensorflow" and on_accelerator():
         tf.config.experimental.enable_op_determinism()
 
@@ -109,7 +111,9 @@ def _compute_capability() -> float:
     if keras.backend.backend() == "jax":
         import jax
 
-        return float(getattr(jax.devices()[0], "compute_capability", 0) or 0)
+        with suppress(ValueError):  # of an AMD GPU it is a name, such as gfx942
+            return float(getattr(jax.devices()[0], "compute_capability", 0) or 0)
+        return 0.0
     found = tf.config.list_physical_devices("GPU")
     told = tf.config.experimental.get_device_details(found[0]).get("compute_capability") if found else None
     return float("{}.{}".format(*told)) if told else 0.0
