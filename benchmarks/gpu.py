@@ -14,6 +14,7 @@ of the other one, on the CPU; a search with two trials at a time. No network, no
 
 import argparse
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -239,12 +240,15 @@ def speed(bench: Bench, part: str) -> None:
     bench.wait(process, f"{part}-ours", bench.until("ours"))
     ours, name, trouble = json.loads((folder / "facts.json").read_text()), f"{part}-peer", []
     peer = str(ROOT / "benchmarks" / "peers" / "gpu_torch.py")
-    process = bench.start(peer, part, str(folder), "0.2" if bench.small else "3", name=name)
-    try:
-        bench.wait(process, name, bench.until("peer"))
-    except RuntimeError as error:
-        trouble.append(str(error))
-    found = [json.loads(line) for line in (bench.folder / f"{name}.out").read_text().splitlines() if line[:1] == "{"]
+    found = []
+    if importlib.util.find_spec("torch") is not None:
+        process = bench.start(peer, part, str(folder), "0.2" if bench.small else "3", name=name)
+        try:
+            bench.wait(process, name, bench.until("peer"))
+        except RuntimeError as error:
+            trouble.append(str(error))
+        lines = (bench.folder / f"{name}.out").read_text().splitlines()
+        found = [json.loads(line) for line in lines if line[:1] == "{"]
     peers, trouble = (
         [one for one in found if "step" in one],
         [one["error"] for one in found if "error" in one] + trouble,
@@ -373,6 +377,8 @@ def main() -> None:
         if bench.use.program:
             query = [bench.use.program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
             print(subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip(), flush=True)
+        if importlib.util.find_spec("torch") is None:
+            print("PyTorch is not installed: its columns stay empty.")
         print(f"| {COLUMNS} |\n|" + "---|" * (COLUMNS.count("|") + 1), flush=True)
         for part in (part for part in SPEED if part in arguments.parts):
             guarded(part, bench, speed, part)
