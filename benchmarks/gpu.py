@@ -46,6 +46,7 @@ SAME = ["train.ema=null", "train.clip_norm=null", "train.schedule=constant", "tr
 SAME += ["train.precision=auto"]
 FORMATS, ALLOWED = ("saved_model", "litert", "onnx"), 1e-4
 LIMITS = {"ours": 60, "peer": 60, "resume": 80, "export": 60, "search": 80}  # seconds
+RESERVED = 0.35  # share of the time that the networks leave to the other parts
 COLUMNS = "network | steps, batch | ours, ms | PyTorch, ms | ratio | precision | use: ours, PyTorch | "
 COLUMNS += "peak MiB: ours, PyTorch | data, ms | alone, ms | where batches are"
 
@@ -53,9 +54,10 @@ COLUMNS += "peak MiB: ours, PyTorch | data, ms | alone, ms | where batches are"
 class Bench:
     """The folder, the deadline and the processes of one call."""
 
-    def __init__(self, folder: Path, small: bool, minutes: float):
+    def __init__(self, folder: Path, small: bool, minutes: float, more: bool):
         self.folder, self.small, self.use = folder, small, Use()
         self.end = time.monotonic() + 60 * minutes
+        self.networks_end = self.end - RESERVED * 60 * minutes * more
         more = {
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -72,7 +74,8 @@ class Bench:
 
     def until(self, part: str) -> float:
         """When a part must be done, on the monotonic clock."""
-        return min(time.monotonic() + LIMITS[part] * (8 if self.small else 1), self.end)
+        end = self.networks_end if part in ("ours", "peer") else self.end
+        return min(time.monotonic() + LIMITS[part] * (8 if self.small else 1), end)
 
     def wait(self, process: subprocess.Popen, name: str, until: float) -> str:
         """What a process has printed; RuntimeError with its last lines where it failed or took too long."""
@@ -209,23 +212,24 @@ def step_alone(model, arrays: list) -> float:
     import keras
     import tensorflow as tf
 
-    state, times = None, []
-    if keras.backend.backend() == "jax":
+    on_jax, state, times = keras.backend.backend() == "jax", None, []
+    if on_jax:
         import jax
 
         kinds = ("trainable", "non_trainable", "optimizer", "metrics")
         state = model._get_jax_state(**{f"{kind}_variables": True for kind in kinds})
-        batches, step = jax.device_put(arrays), jax.jit(model.train_step, donate_argnums=0)
+        batches = jax.device_put(arrays)
     else:
         batches = keras.tree.map_structure(tf.constant, arrays)
         step = tf.function(model.train_step, reduce_retracing=True, jit_compile=model.jit_compile)
     for _ in range(4):
-        began = time.perf_counter()
-        for batch in batches:
-            if state is None:
+        began, left = time.perf_counter(), iter(batches)
+        if on_jax:  # the function that `fit` has compiled
+            for _ in range(len(batches) // model.steps_per_execution):
+                logs, state = model.train_function(state, left)
+        else:
+            for batch in left:
                 logs = step(batch)
-            else:
-                logs, state = step(state, batch)
         float(next(iter(logs.values())))
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:]) / len(arrays)
@@ -258,7 +262,8 @@ def speed(bench: Bench, part: str) -> None:
     row = [part, f"{ours['steps']}, {ours['batch']}", ms(ours["step"])]
     row += ["; ".join(f"{one['kind']} {ms(one['step'])}" for one in peers)]
     row += [f"{ours['step'] / best['step']:.2f}" if best else "", ours["precision"]]
-    row += [f"{bench.use.between(ours)}, {bench.use.between(best)}", f"{mib(ours['peak'])}, {mib(best.get('peak'))}"]
+    pair = lambda one, other: f"{one}, {other}".strip(", ")
+    row += [pair(bench.use.between(ours), bench.use.between(best)), pair(mib(ours["peak"]), mib(best.get("peak")))]
     row += [ms(ours["data"]), ms(ours["alone"])]
     row += [f"{ours['cache']} of the host, prefetched; {ours['together']} steps between two looks at the loss"]
     print("| " + " | ".join(row) + " |", *(f"PyTorch, {part}: {text}" for text in trouble), sep="\n", flush=True)
@@ -340,7 +345,8 @@ def search(bench: Bench) -> None:
         "--name",
         "search",
     ]
-    words += ["data.limit=200", "search.space.model.name=[cnn]"] if bench.small else []
+    words += ["search.space={train.learning_rate: {min: 1.0e-4, max: 1.0e-2, scale: log}}"]
+    words += ["data.limit=200", "model.filters=[8,16,16]"] if bench.small else []
     began = time.monotonic()
     bench.wait(bench.start(*words, name="search-process"), "search-process", bench.until("search"))
     files = list((bench.folder / "search").glob("trials/*/status.json"))
@@ -373,7 +379,8 @@ def main() -> None:
     if arguments.ours:
         return measure(arguments.ours, arguments.folder, arguments.small)
     with tempfile.TemporaryDirectory() as name:
-        bench = Bench(Path(name), arguments.small, arguments.minutes or (60 if arguments.small else 6))
+        asked = others.keys() & {*arguments.parts}
+        bench = Bench(Path(name), arguments.small, arguments.minutes or (60 if arguments.small else 6), bool(asked))
         if bench.use.program:
             query = [bench.use.program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
             print(subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip(), flush=True)
