@@ -3,7 +3,7 @@
     python benchmarks/time_budget.py                 three pipelines, two times each
     python benchmarks/time_budget.py --share 0.5     half of these times
 
-A quiet machine is needed: what other processes do between the rehearsal and the end of a run is no error of it.
+A quiet machine is needed: what other processes do between the measuring run and the end of a run is no error of it.
 """
 
 import argparse

@@ -19,9 +19,9 @@ from .core.heartbeat import tell as tell_of_heartbeats
 from .core.lock import wait_for_silence
 from .core.machine import choose_deterministic_kernels
 from .core.observer import Observer
-from .core.pipeline_files import require_same_code, write_pipeline
+from .core.pipeline_files import require_same_code, undecided, write_pipeline
 from .core.run_files import read_json
-from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, RunFolder
+from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, UNDECIDED, RunFolder
 from .core.trust import asking
 from .core.trust import require as require_trust
 from .core.unchanged import require_same_pipeline
@@ -116,6 +116,8 @@ def run(
             _require_bare(folder)
             with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
                 facts: dict[str, Any] = {DEFAULT_BATCH_SIZE: True} if loaded.default_batch_size else {}
+                if wished := undecided(resolved):
+                    facts[UNDECIDED] = wished
                 if several.pipelines:
                     facts["kind"] = PRODUCTS
                 folder.set_status(

@@ -1,12 +1,14 @@
 """What the machine decides of a pipeline before the first counted step: `train.precision=auto`, and by `train.time` the
 number of epochs. A decision becomes part of pipeline.yaml; nothing afterwards depends on it.
 
-For the number of epochs the run is rehearsed in a folder that is deleted afterwards: a few steps of short epochs with
-all that happens at the end of an epoch, and the evaluation. No row of the test split plays a part in it: as many others
-stand for them. What it took tells how many epochs there is time for.
+For the number of epochs there is a measuring run, in a folder that is deleted afterwards: a few steps of short epochs
+with all that happens at the end of an epoch, and the evaluation. No row of the test split plays a part in it: as many
+others stand for them. What it took tells how many epochs there is time for.
 """
 
 import math
+import os
+import secrets
 import shutil
 import statistics
 import time
@@ -19,8 +21,10 @@ import numpy as np
 
 from . import training
 from .core.config import Pipeline
+from .core.files import require_held, write_json
 from .core.observer import Observer
 from .core.pipeline_files import with_train
+from .core.run_files import read_json
 from .core.run_folder import RunFolder
 from .core.words import duration
 from .errors import ConfigError
@@ -29,12 +33,15 @@ from .tasks.trainable import Trainable
 if TYPE_CHECKING:
     from .tasks.sample_task import Sampled
 
-FOLDER = "rehearsal"
-_RATE = 1e-3  # of the learning rate, while rehearsing
-_CALLS = 6  # calls of the compiled function in a first rehearsal's epoch
+FOLDER = "measuring"
+PRECISION = "precision.json"  # in the folder of a search: what `auto` stands for in all of its trials
+_RATE = 1e-3  # of the learning rate, in a measuring run
+_CALLS = 6  # calls of the compiled function in an epoch of a first measuring run
 _MOST_CALLS = 200
-_SHARE = 0.03  # of the time, that a longer one may take
-_MARGIN = 0.01  # of the time, that is left for what was not rehearsed
+_SHARE = 0.03  # of the time, for the steps of a second, longer one
+_MOST_SHARE = 0.1  # of the time that is left, which a second one may take in all
+_MARGIN = 0.01  # of the time, that is left for what was not measured
+_REPORT = 2.0  # seconds of the report and the model card
 _REST = 0.04  # of the epochs: a smaller part of one is left out, so that each sees the whole training split
 _HEAD = 0.3  # share of the time for training that the first phase of a fine-tuning may take
 
@@ -46,12 +53,14 @@ class Cost:
     Args:
         step: of a training step.
         epoch: of all else in an epoch: validation, checkpoint, records.
-        start: once, until the first step has been compiled.
+        start: once, until the first step has been compiled; of the first phase also to build the network.
+        together: steps in one call of the compiled function.
     """
 
     step: float
     epoch: float
     start: float = 0.0
+    together: int = 1
 
     def of_epoch(self, steps: int) -> float:
         """Seconds of an epoch of so many steps."""
@@ -66,12 +75,13 @@ class Costs:
     evaluation: float
 
 
-class Rehearsal(Protocol):
-    """What rehearses: a `Runner` of its own."""
+class MeasuringRun(Protocol):
+    """What measures: a `Runner` of its own."""
 
     whole_steps: int | None
+    calls: int | None
 
-    def rehearse(self, task: Trainable, evaluates: bool) -> float:
+    def measure(self, task: Trainable, evaluates: bool) -> float:
         """Trains and evaluates; the seconds of all that follows the training."""
 
 
@@ -79,10 +89,6 @@ class Stopwatch(Observer):
     """Notes when steps and epochs end. It prints nothing."""
 
     def __init__(self) -> None:
-        self.phases: list[_Laps] = []
-        self._epochs_before = -1
-
-    def model(self, facts: dict[str, Any]) -> None:
         self.phases = [_Laps(time.perf_counter())]
 
     def phase(self, facts: dict[str, Any]) -> None:
@@ -112,16 +118,15 @@ class _Laps:
         ends = [b[2] - a[2] - b[1] * step for a, b in pairs if a[0] != b[0]]
         first = self.steps[0]
         start = max(0.0, first[2] - self.began - first[1] * step)
-        return Cost(step, max(0.0, min(ends)) if ends else 0.0, start)
+        return Cost(step, max(0.0, min(ends)) if ends else 0.0, start, first[1])
 
 
 @contextmanager
-def rehearsing(task: Trainable, calls: int) -> Iterator[None]:
+def shortened(task: Trainable) -> Iterator[None]:
     """Inside, the task has three short epochs, and other rows stand for those of its test split."""
     samples, pipeline, times = cast("Sampled", task).samples, task.pipeline, dict(task.times)
-    steps, settings = task.steps_per_epoch(), pipeline.train
-    together = training.steps_per_execution(settings.steps_per_execution, steps, 0)
-    short: dict[str, Any] = {"epochs": 3, "steps_per_epoch": min(steps, calls * together), "time": None}
+    settings = pipeline.train
+    short: dict[str, Any] = {"epochs": 3, "time": None}
     # a rate at which nothing can diverge for want of a warm-up
     short |= {"learning_rate": settings.learning_rate * _RATE, "warmup_epochs": 0.0, "early_stopping": None}
     if getattr(settings, "head_epochs", 0):
@@ -129,58 +134,65 @@ def rehearsing(task: Trainable, calls: int) -> Iterator[None]:
     test = samples.rows("test")
     others = samples.frame.index[~samples.frame["split"].isin(["test"])].to_numpy(np.int64)
     task.pipeline = with_train(pipeline, short)
-    samples.rehearsed = np.resize(others, len(test))
+    samples.stand_ins = np.resize(others, len(test))
     try:
         yield
     finally:
-        task.pipeline, samples.rehearsed = pipeline, None
+        task.pipeline, samples.stand_ins = pipeline, None
         task.times.clear()
         task.times.update(times)
 
 
 def measured(
-    task: Trainable, rehearsal: Callable[[RunFolder, Stopwatch], Rehearsal], folder: RunFolder, evaluates: bool
+    task: Trainable,
+    maker: Callable[[RunFolder, Stopwatch], MeasuringRun],
+    folder: RunFolder,
+    left: Callable[[], float],
+    evaluates: bool,
 ) -> Costs:
-    """What a run takes, by one rehearsal, or by a longer one where it was too short to tell.
+    """What a run takes, by one measuring run, or by a longer one where it was too short to tell.
 
     Args:
-        rehearsal: makes what rehearses in a folder, observed by a stopwatch.
+        maker: of a measuring run in a folder, observed by a stopwatch.
         folder: of the run; what is written into it is deleted.
+        left: tells the seconds that are left for the task.
         evaluates: whether the test split will be evaluated and a report written.
     """
-    calls, steps, seconds = _CALLS, task.steps_per_epoch(), task.pipeline.train.time or 0.0
-    clear(folder)
+    steps, seconds = task.steps_per_epoch(), task.pipeline.train.time or 0.0
+    _clear(folder)
     try:
-        after, costs, done = _once(task, rehearsal, folder, calls, evaluates)
+        after, costs, done = _once(task, maker, folder, _CALLS, evaluates)
         wished, took = _SHARE * seconds / 3, costs[-1].step * done
-        if (took < wished and done < steps) or sum(cost.start for cost in costs) > _SHARE * seconds:
-            calls = max(calls, min(_MOST_CALLS, math.ceil(calls * wished / max(took, 1e-6))))
-            costs = _once(task, rehearsal, folder, calls, False)[1]
+        if took < wished and done < steps:
+            longer = max(1.0, min(_MOST_CALLS / _CALLS, wished / max(took, 1e-6)))
+            whole = sum(cost.start + 3 * (cost.of_epoch(done) + (longer - 1) * done * cost.step) for cost in costs)
+            if whole < _MOST_SHARE * left():
+                costs = _once(task, maker, folder, math.ceil(_CALLS * longer), False)[1]
         return Costs(costs, after)
     finally:
-        clear(folder)
+        _clear(folder)
         training.forget_networks()
 
 
 def _once(
     task: Trainable,
-    rehearsal: Callable[[RunFolder, Stopwatch], Rehearsal],
+    maker: Callable[[RunFolder, Stopwatch], MeasuringRun],
     folder: RunFolder,
     calls: int,
     evaluates: bool,
 ) -> tuple[float, list[Cost], int]:
     """Seconds of what follows the training, the costs of its phases, and the steps of an epoch of the last one."""
-    clear(folder)
-    watch = Stopwatch()
-    runner = rehearsal(folder.child(FOLDER), watch)
-    runner.whole_steps = task.steps_per_epoch()
+    _clear(folder)
     training.forget_networks()
-    with rehearsing(task, calls):
-        after = runner.rehearse(task, evaluates)
+    watch = Stopwatch()
+    runner = maker(folder.child(FOLDER), watch)
+    runner.whole_steps, runner.calls = task.steps_per_epoch(), calls
+    with shortened(task):
+        after = runner.measure(task, evaluates)
     return after, watch.costs(), watch.phases[-1].steps[-1][1]
 
 
-def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float) -> dict[str, Any]:
+def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float, parts: int = 1) -> dict[str, Any]:
     """The fields of `train` by which a run takes the time that there is.
 
     Args:
@@ -188,6 +200,7 @@ def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float) -> dict[st
         costs: of it.
         steps: of a whole epoch.
         left: seconds from now on.
+        parts: runs that share the time.
 
     Returns:
         epochs, steps_per_epoch where whole epochs are too long, the lengths of the schedule in epochs; `time` is None.
@@ -197,23 +210,27 @@ def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float) -> dict[st
     """
     settings, asked = pipeline.train, pipeline.train.time
     assert asked is not None
-    free = left - costs.evaluation - _MARGIN * asked - sum(cost.start for cost in costs.phases)
+    free = left - costs.evaluation - _REPORT - _MARGIN * asked / parts - sum(cost.start for cost in costs.phases)
+    *heads, cost = costs.phases
     fields: dict[str, Any] = {"time": None}
-    if len(costs.phases) > 1:  # the head first
-        head, count = costs.phases[0].of_epoch(steps), getattr(settings, "head_epochs", 0)
-        fields["head_epochs"] = max(1, min(count, int(_HEAD * free / head) if free > 0 else 1))
-        free -= fields["head_epochs"] * head
-    cost = costs.phases[-1]
-    if free < cost.of_epoch(1):
-        least = asked - free + cost.of_epoch(1)
+    spent = lambda short: sum(fields["head_epochs"] * head.of_epoch(short) for head in heads)
+    if heads:
+        most, each = getattr(settings, "head_epochs", 0), heads[0].of_epoch(steps)
+        fields["head_epochs"] = max(1, min(most, int(_HEAD * free / each) if free > 0 else 1))
+    if free < spent(1) + cost.of_epoch(1):
+        least = asked + parts * (spent(1) + cost.of_epoch(1) - free)
         cause = f"train.time: got {duration(asked)}, but all else than the training takes about {duration(least)}."
         raise ConfigError(cause, f"Give it more time, such as train.time={math.ceil(2 * least)}.")
-    count = free / cost.of_epoch(steps)
+    count = (free - spent(steps)) / cost.of_epoch(steps)
     epochs, short = max(1, int(count)), steps
     if count - epochs > _REST * count or count < 1:
-        epochs = math.ceil(count)
-        while (short := min(steps, int((free / epochs - cost.epoch) / max(cost.step, 1e-9)))) < 1:
+        epochs = max(1, math.ceil(count))
+        fits = lambda short: spent(short) + epochs * cost.of_epoch(short) <= free
+        while epochs > 1 and not fits(1):
             epochs -= 1
+        short = max((n for n in range(1, steps + 1) if fits(n)), default=1)
+        if short > cost.together:
+            short -= short % cost.together  # else other numbers of steps would go into a call than were measured
     only_head = len(costs.phases) == 1 and getattr(pipeline.model, "freeze", None) == "all"
     before = settings.head_epochs if only_head else settings.epochs  # type: ignore[attr-defined]
     fields["head_epochs" if only_head else "epochs"] = epochs
@@ -227,18 +244,22 @@ def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float) -> dict[st
 
 def decided_epochs(
     task: Trainable,
-    rehearsal: Callable[[RunFolder, Stopwatch], Rehearsal],
+    maker: Callable[[RunFolder, Stopwatch], MeasuringRun],
     folder: RunFolder,
     left: Callable[[], float],
     evaluates: bool = True,
+    parts: int = 1,
 ) -> dict[str, Any]:
     """The fields of `train` by which a run takes the time that there is; arguments as in `measured`.
 
     Args:
-        left: tells the seconds that are left for the task.
+        parts: runs that share the time.
     """
-    costs = measured(task, rehearsal, folder, evaluates)
-    return fitted(task.pipeline, costs, task.steps_per_epoch(), left())
+    if left() <= 0:
+        cause = f"train.time: {duration(task.pipeline.train.time or 0.0)} are over, and the training has not begun."
+        raise ConfigError(cause, "Give it more time.")
+    costs = measured(task, maker, folder, left, evaluates)
+    return fitted(task.pipeline, costs, task.steps_per_epoch(), left(), parts)
 
 
 def with_precision(pipeline: Pipeline) -> Pipeline:
@@ -248,6 +269,30 @@ def with_precision(pipeline: Pipeline) -> Pipeline:
     return with_train(pipeline, {"precision": training.hardware_precision()})
 
 
-def clear(folder: RunFolder) -> None:
-    """Deletes what is left of a rehearsal."""
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+def with_precision_of(search: RunFolder, pipeline: Pipeline) -> Pipeline:
+    """The same for a trial. The first one of a search decides for all, on whatever machine they are: else they could
+    not be compared.
+
+    Args:
+        search: the folder of the search.
+    """
+    if pipeline.train.precision != "auto":
+        return pipeline
+    path = search / PRECISION
+    if not path.is_file():
+        mine = search / f"{PRECISION}.{secrets.token_hex(8)}"
+        write_json(mine, {"precision": training.hardware_precision()})
+        try:
+            os.link(mine, path)  # that of who comes first
+        except OSError:  # another one came first, or the file system has no links
+            if not path.is_file():
+                write_json(path, read_json(mine))
+        mine.unlink()
+    return with_train(pipeline, {"precision": read_json(path, ["precision"])["precision"]})
+
+
+def _clear(folder: RunFolder) -> None:
+    """Deletes what is left of a measuring run, unless another process has taken the folder over."""
+    if (folder / FOLDER).exists():
+        require_held(folder / FOLDER)
+        shutil.rmtree(folder / FOLDER)

@@ -13,13 +13,14 @@ from .core import config
 from .core.config import Pipeline
 from .core.files import atomic_write, write_json
 from .core.observer import Observer
-from .core.pipeline_files import require_same_code, write_pipeline
+from .core.pipeline_files import require_same_code, with_train, write_pipeline
 from .core.run_files import read_json
 from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
 from .core.trust import require as require_trust
 from .core.unchanged import require_same_pipeline
 from .core.words import counted, quoted
+from .decisions import with_precision
 from .errors import MemoryExhaustedError, ResourceError, TakenOverError, TfpipelinesError
 from .metrics import product_figures, spread_of
 from .reporting import write_reports
@@ -52,6 +53,12 @@ def carry_out(
     failed: dict[str, TfpipelinesError] = {}
     with ending(folder):
         stop.raise_if_interrupted()
+        if pipeline.train.precision == "auto":  # decided once for all
+            pipeline = with_precision(pipeline)
+            products = {
+                name: with_train(own, {"precision": pipeline.train.precision}) for name, own in products.items()
+            }
+            write_pipeline(folder, pipeline)
         Runner(folder, observer, stop, resume=True).environment(pipeline, command)
         content = _write_table(folder, products, failed)
         for number, (name, own) in enumerate(products.items(), 1):

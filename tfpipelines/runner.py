@@ -21,7 +21,7 @@ from .core.run_files import found_json, read_json, read_table
 from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
 from .core.unchanged import require_same_data, require_same_splits, splits_text, with_resumption, write_splits
-from .core.words import duration
+from .core.words import counted, duration
 from .datasets import Findings
 from .errors import MemoryExhaustedError, NothingFitsError, ResourceError
 from .tasks import new_task
@@ -48,7 +48,8 @@ class Runner:
         began: when the run began, as `time.perf_counter` tells it; default: now. `train.time` counts from then.
     """
 
-    whole_steps: int | None = None  # of an epoch, where those of a rehearsal are fewer
+    whole_steps: int | None = None  # of an epoch, where those of a measuring run are fewer
+    calls: int | None = None  # of the compiled function in an epoch of a measuring run
 
     def __init__(
         self,
@@ -257,29 +258,29 @@ class Runner:
         Args:
             parts: runs of folds that share it.
         """
-        seconds, rehearsal = task.pipeline.train.time or 0.0, partial(type(self), stop=self.stop, resume=False)
+        seconds, maker = task.pipeline.train.time or 0.0, partial(type(self), stop=self.stop, resume=False)
         self.observer.note(f"train.time={duration(seconds)}: measuring what an epoch and the evaluation take")
 
         def left() -> float:
-            spent = time.perf_counter() - self.began
-            return (seconds - spent) / parts
+            return (seconds - (time.perf_counter() - self.began)) / parts
 
         fields = {"time": None}
         if task.learns:
-            fields = decisions.decided_epochs(task, rehearsal, folder, left)
+            fields = decisions.decided_epochs(task, maker, folder, left, parts=parts)
         self._decide(task, self.folder, fields)
         if folder is not self.folder:
             write_pipeline(folder, task.asked)
-        folder.set_status("running", epochs=task.epochs)
+            folder.set_status("running", epochs=task.epochs)
+        self.folder.set_status("running", epochs=task.epochs)
         told = ", ".join(f"train.{name}={value:g}" for name, value in fields.items() if value is not None)
-        self.observer.note(f"{told}: what fits into that time" if told else "train.time: no epochs, nothing to fit")
+        fit = f"{counted(task.epochs, 'epoch')} fit ({told})" if told else "there are no epochs to be fitted to it"
+        self.observer.note(f"train.time={duration(seconds)}: {fit}")
 
-    def rehearse(self, task: Trainable, evaluates: bool) -> float:
-        """Trains as a run does, then evaluates and writes a report, all in this runner's folder, to learn what it
-        takes.
+    def measure(self, task: Trainable, evaluates: bool) -> float:
+        """Trains as a run does, then evaluates, all in this runner's folder, to learn what it takes.
 
         Args:
-            evaluates: whether the test split is evaluated and a report written.
+            evaluates: whether the test split is evaluated.
 
         Returns:
             The seconds of all that follows the training.
@@ -287,6 +288,8 @@ class Runner:
         artifact = self.fresh_artifact(task)
         history, best = self.train(task, self.folder, artifact)
         artifact.set_weights(best.best_weights)
+        import sklearn.metrics  # noqa: F401  whose loading is no part of an evaluation
+
         began = time.perf_counter()
         if not evaluates:
             task.validate(artifact, self.folder)
@@ -367,6 +370,12 @@ class Runner:
             The history with the phase's epochs, and its best weights.
         """
         task, settings, model = phase.task, phase.settings, phase.model
+        values = settings.batch_size * math.prod(size or 1 for size in model.inputs[0].shape[1:])
+        together = training.steps_per_execution(
+            settings.steps_per_execution, self.whole_steps or task.steps_per_epoch(), values
+        )
+        if self.whole_steps and self.calls:
+            task.pipeline = with_train(task.pipeline, {"steps_per_epoch": min(self.whole_steps, self.calls * together)})
         steps, validation = task.steps_per_epoch(), phase.validation_batches()
         if not phase.quick:
             self._tell_unused(task, steps)
@@ -377,15 +386,12 @@ class Runner:
         if phase.name:
             trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
             self.observer.phase({"name": phase.name, "trained": trained, "epochs": settings.epochs})
-        values = settings.batch_size * math.prod(size or 1 for size in model.inputs[0].shape[1:])
         optimizer = training.build_optimizer(settings, steps, phase.rates())
         task.compile(
             model,
             optimizer,
             jit_compile=training.jit_compile(settings.jit_compile, model),
-            steps_per_execution=training.steps_per_execution(
-                settings.steps_per_execution, self.whole_steps or steps, values
-            ),
+            steps_per_execution=together,
         )
         averaged = training.averaging(settings, optimizer, phase.averaged)
         weights = averaged.model_weights if averaged else model.get_weights

@@ -8,7 +8,8 @@ from .config.search import BUDGETS
 from .files import TEMPORARY, file_hash
 from .lock import LOCK
 from .manifest import STATUS
-from .run_folder import DEFAULT_BATCH_SIZE, PARTS, PRODUCTS, START, RunFolder
+from .pipeline_files import undecided, with_decisions
+from .run_folder import DEFAULT_BATCH_SIZE, PARTS, PRODUCTS, START, UNDECIDED, RunFolder
 from .urls import Address, is_remote
 
 _BEFORE = (STATUS, LOCK, config.CODE_COPY)  # files that are there before pipeline.yaml
@@ -57,6 +58,8 @@ def require_begun_as(
         cause = f"{folder} is {names[is_search]}, and {names[search]} of that name is asked for."
         raise ConfigError(cause, "Choose another --name.")
     before = config.read_yaml(folder / "pipeline.yaml")
+    if not search and undecided(pipeline) == status.get(UNDECIDED, {}):
+        pipeline = with_decisions(folder, pipeline)
     passed = [f"search.{budget}" for budget in BUDGETS] if search else []
     if any_batch_size and status.get(DEFAULT_BATCH_SIZE):
         passed.append("train.batch_size")  # it may have been fitted to the data

@@ -11,9 +11,8 @@ from .run_folder import RunFolder
 
 _SHOWN = 12  # lines of a difference
 # Fields of `train` that a run may decide by the machine it is on, before its first step.
-DECIDED = (
-    "precision", "time", "epochs", "head_epochs", "steps_per_epoch", "warmup_epochs", "decay_epochs",
-)  # fmt: skip
+_BY_TIME = ("time", "epochs", "head_epochs", "steps_per_epoch", "warmup_epochs", "decay_epochs")
+DECIDED = ("precision", *_BY_TIME)
 
 
 def write_pipeline(folder: RunFolder, pipeline: config.Pipeline) -> None:
@@ -23,9 +22,10 @@ def write_pipeline(folder: RunFolder, pipeline: config.Pipeline) -> None:
     atomic_write(folder / "pipeline.yaml", config.to_yaml(pipeline))
 
 
-def undecided(pipeline: config.Pipeline) -> bool:
-    """Whether fields of `train` are to be decided by the machine before the first step."""
-    return pipeline.train.precision == "auto" or pipeline.train.time is not None
+def undecided(pipeline: config.Pipeline) -> dict[str, Any]:
+    """What is asked of the machine: fields of `train` by which it decides others before the first step."""
+    wished = {"precision": "auto"} if pipeline.train.precision == "auto" else {}
+    return wished | ({} if pipeline.train.time is None else {"time": pipeline.train.time})
 
 
 def with_train(pipeline: config.Pipeline, fields: dict[str, Any]) -> config.Pipeline:
@@ -40,10 +40,11 @@ def with_decisions(folder: RunFolder, pipeline: config.Pipeline) -> config.Pipel
         return pipeline
     raw = config.read_yaml(path).get("train", {})
     kind = type(pipeline.train)
-    decided = kind.model_validate({name: raw[name] for name in DECIDED if name in raw and name in kind.model_fields})
-    done = [name for name in DECIDED if name in raw and name in kind.model_fields] if decided.time is None else []
-    if decided.precision != "auto":
-        done.append("precision")
+    there = [name for name in DECIDED if name in raw and name in kind.model_fields]
+    decided = kind.model_validate({name: raw[name] for name in there})
+    done = ["precision"] if pipeline.train.precision == "auto" and "precision" in there else []
+    if pipeline.train.time is not None and "time" in there and decided.time is None:
+        done += [name for name in there if name in _BY_TIME]
     return with_train(pipeline, {name: getattr(decided, name) for name in done})
 
 

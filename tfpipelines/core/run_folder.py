@@ -16,6 +16,7 @@ from .words import brief, plain_text
 
 # Number of the run folder's format, in status.json. It grows when earlier versions cannot read what this one writes.
 FORMAT = 1
+UNDECIDED = "undecided"  # key of status.json: fields of `train` that the machine decided, as they were asked for
 DEFAULT_BATCH_SIZE = "default_batch_size"  # key of status.json: nobody has asked for the batch size of pipeline.yaml
 PARTS = ("checkpoints", "plots", "logs")  # folders of each
 _UNFINISHED = ("running", "interrupted", "failed")  # states: running is also that of a run that was killed

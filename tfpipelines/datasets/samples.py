@@ -29,18 +29,18 @@ class Samples:
         facts: for data.json.
 
     Attributes:
-        rehearsed: rows that stand for the test split while an evaluation is rehearsed, see `budgets`.
+        stand_ins: rows that stand for the test split while a run is measured, see `decisions`.
     """
 
     frame: pd.DataFrame
     store: Any = None
     facts: dict = field(default_factory=dict)
-    rehearsed: np.ndarray | None = field(default=None, init=False, repr=False)
+    stand_ins: np.ndarray | None = field(default=None, init=False, repr=False)
 
     def rows(self, split: str) -> np.ndarray:
         """Store rows of a split, int64, in the order of the table."""
-        if split == "test" and self.rehearsed is not None:
-            return self.rehearsed
+        if split == "test" and self.stand_ins is not None:
+            return self.stand_ins
         return self.frame.index[self.frame["split"] == split].to_numpy(np.int64)
 
     @property

@@ -137,10 +137,14 @@ class Terminal(Observer):
     def search(self, facts: dict[str, Any]) -> None:
         goal = f"{extreme(facts['direction'])} {facts['metric']} over {', '.join(facts['fields'])}"
         self._say(f"search      {facts['algorithm']} for the {goal}")
-        most = f"{counted(facts['trials'], 'trial')} of at most {counted(facts['epochs'], 'epoch')} each"
+        each = "as many epochs as there is time for"
+        if facts["epochs"] is not None:
+            each = f"at most {counted(facts['epochs'], 'epoch')} each"
+        most = f"{counted(facts['trials'], 'trial')} of {each}"
         done = f"; {counted(facts['done'], 'trial')} done already" if facts["done"] else ""
-        runs, epochs = counted(facts["finals"], "final run"), counted(facts["epochs"], "epoch")
-        then = f", then {runs} of up to {epochs} with the best values" if facts["finals"] else ""
+        length = f" of up to {counted(facts['epochs'], 'epoch')}" if facts["epochs"] is not None else ""
+        runs = f"{counted(facts['finals'], 'final run')}{length}"
+        then = f", then {runs} with the best values" if facts["finals"] else ""
         self.messages.print(f"            at most {most}{then}; {counted(facts['workers'], 'worker')}{done}")
 
     def trial_epoch(self, number: int, epoch: int, epochs: int, value: float | None) -> None:

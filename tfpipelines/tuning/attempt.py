@@ -100,7 +100,7 @@ def attempt(
     try:
         began = time.perf_counter()
         pipeline = config.with_values(content, job["values"], SCHEMAS, f"trial {job['number']}")
-        pipeline = decisions.with_precision(with_decisions(folder, pipeline))
+        pipeline = decisions.with_precision_of(RunFolder(folder.path.parents[1]), with_decisions(folder, pipeline))
         if not task.reuse_data(pipeline):
             fresh = new_task(pipeline)
             fresh.begin()
@@ -111,7 +111,14 @@ def attempt(
             _take_checkpoints(Path(job["parent"]), folder)
         task.require_steps()
         if pipeline.train.time is not None:
-            pipeline = _with_epochs(task, folder, halt, began + pipeline.train.time)
+            try:
+                pipeline = _with_epochs(task, folder, halt, began + pipeline.train.time)
+            except Halted as end:
+                status, _, reason = str(end).partition(": ")
+                if status == PAUSED:
+                    raise
+                told = f"{reason}, before its first epoch"
+                return {"status": status, "reason": told, "score": None, "epochs": 0, "spent": 0}, None
             begin_part(folder, pipeline, str(folder.path.parents[1]), task.epochs)
         objective, status, reason = pipeline.search.objective, "completed", ""
         observer = TrialObserver(line, halt, job, objective, task.epochs)
@@ -151,9 +158,9 @@ def _with_epochs(task: Trainable, folder: RunFolder, halt: Halt, until: float) -
     """
     fields: dict[str, Any] = {"time": None}
     if task.learns:
-        rehearsal = partial(Runner, stop=halt, resume=False, trial=True)
+        maker = partial(Runner, stop=halt, resume=False, trial=True)
         left = lambda: until - time.perf_counter()
-        fields = decisions.decided_epochs(task, rehearsal, folder, left, evaluates=False)
+        fields = decisions.decided_epochs(task, maker, folder, left, evaluates=False)
     task.pipeline = with_train(task.pipeline, fields)
     return task.pipeline
 

@@ -175,10 +175,11 @@ def _require_sense(pipeline: config.Pipeline, content: dict[str, Any], schemas: 
     if pipeline.search.keep_trials < 1 and pipeline.search.algorithm == "hyperband":
         raise ConfigError("search.keep_trials must be at least 1: hyperband continues trials from their weights.")
     if pipeline.train.time is not None:
-        lengths = [path for path in ("train.epochs", "train.steps_per_epoch") if path in space]
+        fitted = ("epochs", "head_epochs", "steps_per_epoch", "warmup_epochs", "decay_epochs", "time")
+        lengths = [path for path in (f"train.{name}" for name in fitted) if path in space]
         if lengths or pipeline.search.algorithm == "hyperband":
             other = f"search.space.{lengths[0]}" if lengths else "search.algorithm=hyperband"
-            cause = f"train.time and {other} exclude each other: both decide how many epochs a trial has."
+            cause = f"train.time and {other} exclude each other: train.time decides on the lengths of a trial."
             raise ConfigError(cause, "Leave one of them out.")
     named = "model.name" in space
     if pipeline.chooses and not named:

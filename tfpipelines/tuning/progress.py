@@ -8,12 +8,12 @@ from .space import Space
 from .state import State, Trial
 
 
-def search_facts(settings, space: Space, state: State, epochs: int) -> dict[str, Any]:
+def search_facts(settings, space: Space, state: State, epochs: int | None) -> dict[str, Any]:
     """For `Observer.search`.
 
     Args:
         settings: `config.Search`.
-        epochs: of a whole trial.
+        epochs: of a whole trial; None: as many as there is time for.
     """
     objective, done = settings.objective, sum(trial.ended for trial in state.trials)
     facts = {"algorithm": settings.algorithm, "metric": objective.metric, "direction": objective.direction}

@@ -207,6 +207,8 @@ class Search:
         """What a new trial is compared with by the median rule."""
         if self.settings.pruning == "none" or self.settings.algorithm not in ("random", "bayesian"):
             return []
+        if self.pipeline.train.time is not None:  # epochs of trials are of different lengths
+            return []
         completed = (trial.series for trial in self.state.trials if trial.status == "completed")
         return medians(completed, self.settings.pruning_trials)
 
@@ -311,7 +313,8 @@ class Search:
                 self._record_environment(content["environment"])
                 self.observer.environment(content["environment"])
                 self.observer.data(content["data"])
-                self.observer.search(search_facts(self.settings, self.space, self.state, content["epochs"]))
+                epochs = content["epochs"] if self.pipeline.train.time is None else None
+                self.observer.search(search_facts(self.settings, self.space, self.state, epochs))
         elif kind == "epoch":
             self._epochs[trial.number] = max(self._epochs[trial.number], content["epoch"])
             self.observer.trial_epoch(trial.number, content["epoch"], content["epochs"], content["value"])

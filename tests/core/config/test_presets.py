@@ -6,6 +6,7 @@ import yaml
 from tfpipelines.core import config
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
+from tfpipelines.tuning.plan import Plan
 
 FILE = {
     "task": "text-cls",
@@ -44,6 +45,19 @@ def test_file_then_preset_then_overrides(load):
     assert load("preset=fast", "train.time=60").pipeline.train.time == 60
 
 
+def test_sections_of_a_preset_may_be_nested(load):
+    nested = {"fast": {"model": {"name": "wide"}, "train": {"epochs": 2}, "train.schedule": "constant"}}
+    assert load("preset=fast", presets=nested).pipeline == load("preset=fast").pipeline
+
+
+def test_a_search_takes_fields_of_a_preset_as_given(load):
+    space = {"model.name": ["bow", "cnn"], "train.learning_rate": [1e-3, 1e-2]}
+    load(search={"space": space}, presets={"fast": {"model.name": "bow"}})
+    plan = Plan.of("mine.yaml", ["preset=fast"], SCHEMAS)
+    assert [*plan.pipeline.search.space] == ["train.learning_rate"]
+    assert any("given, so not searched: model.name" in note for note in plan.notes)
+
+
 def test_a_preset_is_no_field_of_what_is_run(load):
     loaded = load("preset=fast")
     assert "preset" not in loaded.changes and not {"preset", "presets"} & {
@@ -66,6 +80,7 @@ def test_a_preset_is_no_field_of_what_is_run(load):
         (["preset=fast"], {"presets": {"fast": {"train.epoch": 3}}}, "Did you mean train.epochs?"),
         (["preset=fast"], {"presets": {"fast": {"train.epochs": "many"}}}, "train.epochs: got 'many'"),
         (["preset=fast"], {"presets": {"fast": {"task": "tabular"}}}, "presets.fast cannot change the task"),
+        (["preset=fast"], {"presets": {"fast": {"model.name": "a.py:net"}}}, "names a network of your own, a.py:net"),
     ],
 )
 def test_wrong_presets_are_explained(load, words, changed, told):

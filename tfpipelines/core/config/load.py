@@ -27,7 +27,7 @@ from .signature import NetworkSection
 _create_model: Any = create_model  # its types do not know fields that are only known when it is called
 
 
-_LENGTHS = ("train.epochs", "train.steps_per_epoch")  # that train.time fits
+_LENGTHS = ("train.epochs", "train.head_epochs", "train.steps_per_epoch")  # that train.time fits
 
 Ask = Callable[[Code, bool], None]
 
@@ -39,7 +39,7 @@ class Loaded(NamedTuple):
         pipeline: ready to run.
         notes: what loading it had to say.
         content: the nested dicts that it came from, without defaults but with the code of users' own networks.
-        changes: the overrides by dotted key, as they are called now.
+        changes: the fields of the preset and the overrides by dotted key, as the latter are called now.
         default_batch_size: whether nobody has asked for `train.batch_size`: no override, nor a file of the user's own.
     """
 
@@ -94,10 +94,10 @@ def load(
     refuse_given(pipeline.train, train.choices, changes)
     if pipeline.train.time is not None and (given := next((key for key in _LENGTHS if key in changes), "")):
         cause = f"{given} and train.time exclude each other: the number of epochs is fitted to the time."
-        raise ConfigError(cause, "Give one of them.")
+        raise ConfigError(cause, "Give one of them." if "train.time" in changes else "Add train.time=null.")
     section = (changes if path.is_relative_to(packaged("pipelines")) else content).get("train")
     asked = "train.batch_size" in changes or (isinstance(section, dict) and "batch_size" in section)
-    return Loaded(pipeline, notes, content, changes, not asked)
+    return Loaded(pipeline, notes, content, {**preset, **changes}, not asked)
 
 
 def with_values(

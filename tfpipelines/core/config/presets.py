@@ -1,13 +1,17 @@
 """Presets: bundles of fields that a pipeline file names, such as `fast` and `best`, and that `preset=NAME` takes."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError
 from ..words import brief, nearest
+from .overrides import keys_of, put
+from .own import names_in
 
 if TYPE_CHECKING:
     from .pipeline import Pipeline
 
+_SECTIONS = ("data", "model", "train", "evaluation", "search")
 PRESETS, PRESET = "presets", "preset"  # the key of the file, and the one of the override
 AS_IT_IS = "good"  # the file without any of them
 _SCHEMA = {
@@ -52,7 +56,23 @@ def take_preset(content: dict[str, Any], changes: dict[str, Any], origin: str) -
         guess = nearest(str(name), allowed)
         meant = f" Did you mean {guess}?" if guess else ""
         raise ConfigError(f"{origin} has no preset {brief(name)}.{meant}", f"Presets: {', '.join(allowed)}.")
-    return {str(key): value for key, value in presets[name].items()}
+    fields = dict(_flat(presets[name]))
+    nested: dict[str, Any] = {}
+    for key, value in fields.items():
+        put(nested, keys_of(key), value)
+    if own := names_in(nested):
+        cause = f"{origin}: {PRESETS}.{name} names a network of your own, {own[0]}."
+        raise ConfigError(cause, "Name it under `model` of the file, or write another file.")
+    return fields
+
+
+def _flat(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Fields by dotted key, also where those of a section are nested."""
+    for key, value in fields.items():
+        if key in _SECTIONS and isinstance(value, dict):
+            yield from ((f"{key}.{inner}", told) for inner, told in value.items())
+        else:
+            yield str(key), value
 
 
 def file_schema(schema_class: "type[Pipeline]") -> dict[str, Any]:
