@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfpipelines.core.config.images import ImageData
-from tfpipelines.datasets import fast_images, image_inputs, stretching
+from tfpipelines.datasets import fast_images, image_inputs, image_store, stretching
 from tfpipelines.datasets.decoding import decode_image
 from tfpipelines.datasets.image_headers import scan_headers
 from tfpipelines.datasets.image_inputs import decoded, raw_images
@@ -135,6 +135,54 @@ def test_what_is_damaged_is_left_to_the_other_decoders(options):
         else:
             assert np.array_equal(fast_images.decode_file(some, 3, 255, 10**8), expected)
     assert 10 < refused < 60
+
+
+def test_later_frames_are_not_looked_at():
+    file = io.BytesIO()
+    frames = [Image.fromarray(picture(41, 53, 3, kind)) for kind in (0, 1)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    cut = file.getvalue()[: -len(file.getvalue()) // 8]
+    assert np.array_equal(fast_images.decode_file(cut, 3, 255, 10**8), decode_image(cut))
+
+
+def test_scans_that_are_missing_are_decoded_as_before(zoo, monkeypatch):  # noqa: F811
+    content = jpeg(progressive=True)
+    scans = [place for place in range(len(content) - 1) if content[place : place + 2] == b"\xff\xda"]
+    (zoo.source.root / "a.jpg").write_bytes(content[: scans[-1]] + b"\xff\xd9")
+    (zoo.source.root / "b.jpg").write_bytes(jpeg())
+    headers, _ = scan_headers(zoo, 10**8)
+
+    def fingerprints():
+        how = {"background": 255, "max_pixels": 10**8, "cache": "memory"}
+        store = store_files(zoo, headers, ImagePreprocessor((20, 24), 3), **how)
+        return [store.fingerprints[zoo.frame["item"].to_list().index(name)] for name in ("a.jpg", "b.jpg")]
+
+    fast = fingerprints()
+    without_fast_ways(monkeypatch)
+    assert fingerprints() == fast
+
+
+def test_a_library_that_does_not_load_is_left_out(monkeypatch):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "simplejpeg":
+                raise ValueError("numpy.dtype size changed")
+
+    monkeypatch.delitem(sys.modules, "simplejpeg", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    assert fast_images._library.__wrapped__() is None
+
+
+@needs_compiled
+def test_the_fast_way_is_taken(zoo):  # noqa: F811
+    pytest.importorskip("simplejpeg")
+    assert fast_images.decodes_jpeg() and fast_images._as_tensorflow()
+    headers, _ = scan_headers(zoo, 10**8)
+    preprocessor = ImagePreprocessor((20, 24), 3)
+    decoder = image_store.Decoder(zoo, headers, preprocessor, 255, 10**8)
+    rows = np.array([row for row, header in enumerate(headers) if header and header.kind == "jpeg"])
+    decoder.run(rows, np.zeros((len(headers), 20, 24, 3), np.uint8), None)
+    assert (decoder.kinds == image_store._KINDS["quick"]).sum() >= 1
 
 
 def without_fast_ways(monkeypatch):

@@ -20,6 +20,7 @@ from .stretching import compiled, is_usual, resized
 if TYPE_CHECKING:
     import tensorflow as tf
 
+_JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
 _LONGEST = 2**16  # side of an image, in pixels; the weights of a longer one take much memory
 
 
@@ -53,7 +54,7 @@ def decode_file(
     Raises:
         DataError: as `decode_image`.
     """
-    if decodes_jpeg():
+    if decodes_jpeg() and _begins(source) == _JPEG:
         header = read_header(source, max_pixels)
         if header.kind == "jpeg" and (channels == 3 or header.grey):
             content = source if isinstance(source, bytes) else source.read_bytes()
@@ -61,6 +62,17 @@ def decode_file(
             if image is not None:
                 return image
     return decode_image(source, channels, background, max_pixels, levels)
+
+
+def _begins(source: Path | bytes) -> bytes:
+    """The first bytes of an image; none where it cannot be read, which `decode_image` tells."""
+    if isinstance(source, bytes):
+        return source[: len(_JPEG)]
+    try:
+        with source.open("rb") as file:
+            return file.read(len(_JPEG))
+    except OSError:
+        return b""
 
 
 class Resizer:
@@ -112,7 +124,7 @@ def _library() -> ModuleType | None:
     """
     try:
         import simplejpeg
-    except ImportError:
+    except Exception:  # not installed, or built for another NumPy
         return None
     y, x = np.mgrid[0:37, 0:45]
     picture = np.stack([x * 37 % 256, y * x % 256, (y * 11 + x * x) % 256], -1).astype(np.uint8)

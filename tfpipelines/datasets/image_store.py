@@ -31,6 +31,7 @@ from .tracing import no_autograph, raising
 _KINDS = {"other": 0, "jpeg": 1, "png": 2, "quick": 3}  # quick: a JPEG that `decode_jpeg` has decoded
 _BLOCK = 256
 _DECODE_BATCH = 16
+_PROGRESSIVE, _HEADER = b"\xff\xc2", 2**16  # marker of a frame of scans that refine it; bytes in which it is looked for
 
 
 @dataclass
@@ -110,7 +111,10 @@ def store_array(array: np.ndarray, preprocessor) -> ImageStore:
     blocks = [array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)]
     if array.shape[1:] != preprocessor.shape:
         resize = Resizer(preprocessor)
-        blocks = [np.stack([*map(resize, to_channels(block, preprocessor.channels))]) for block in blocks]
+        whole = tf.function(preprocessor.in_tf_data, reduce_retracing=True)
+        for number, block in enumerate(blocks):
+            block = to_channels(block, preprocessor.channels)
+            blocks[number] = np.stack([*map(resize, block)]) if resize.fast else whole(tf.constant(block)).numpy()
         array = np.concatenate(blocks)
     fingerprints = np.concatenate([_fingerprints(tf.constant(block)).numpy() for block in blocks])
     return ImageStore(preprocessor.shape, fingerprints.view(np.uint64)[:, 0], {}, "memory", array)
@@ -246,7 +250,9 @@ class Decoder:
             content = self.table.source.open(self.items[row]) if file is None else file.read_bytes()
         except (DataError, OSError):
             return False
-        image = decode_jpeg(content, self.preprocessor.channels) if isinstance(content, bytes) else None
+        if not isinstance(content, bytes) or _PROGRESSIVE in content[:_HEADER]:
+            return False  # where scans are missing TensorFlow smoothes
+        image = decode_jpeg(content, self.preprocessor.channels)
         if image is None:
             return False
         self.resize(image, out)
