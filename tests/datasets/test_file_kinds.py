@@ -91,3 +91,25 @@ def test_archives_among_images_are_counted_and_named(tmp_path):
         and found.message.startswith("2 archives")
         and found.items == ("a/more.zip", "rest.tar")
     )
+
+
+@pytest.mark.parametrize(
+    "begin", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\xc5\xd0\xd3\xc6" + bytes(28) + b"%!PS-Adobe-3.0 EPSF-3.0\n"]
+)
+def test_postscript_is_never_run(tmp_path, begin, monkeypatch):
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *given, **others: pytest.fail("Ghostscript is asked"))
+    content = begin + b"%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n"
+    for name in ("x.png", "x.eps"):
+        (tmp_path / name).write_bytes(content)
+        for source in (content, tmp_path / name):
+            with pytest.raises(DataError, match="PostScript"):
+                decode_image(source)
+
+
+@pytest.mark.parametrize("form", ["PPM", "TGA", "ICO", "JPEG2000", "AVIF", "PCX"])
+def test_other_formats_of_pillow_are_read_but_where_only_usual_ones_are(form):
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16), (200, 0, 0)).save(stream, form)
+    assert decode_image(stream.getvalue()).shape == (16, 16, 3)
+    with pytest.raises(DataError):
+        decoding.read_header(stream.getvalue(), usual=True)

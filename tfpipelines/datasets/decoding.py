@@ -17,10 +17,20 @@ from .file_kinds import HEIC, kind_of
 MAX_PIXELS = 100_000_000
 MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
 BYTES = "the bytes given"  # what messages call an image that is no file
+USUAL_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")  # Pillow's names; JPEG stands for MPO as well
+_NEVER = {"EPS", "IPTC"}  # Pillow has Ghostscript run PostScript, which an IPTC file may hold, too
 _PNG_METADATA = {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}
 _SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 _DEEP = {"I", "F"} | _SIXTEEN_BIT
 _GREY = {"1", "L", "LA", "La", "I", "F"} | _SIXTEEN_BIT
+
+
+class DamagedImage(DataError):
+    """The package that decodes an image has found something wrong with it, and says so in its own words."""
+
+
+class _NoAgreedRange(ValueError):
+    """Levels that are read, but not known to be dark or bright."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +53,17 @@ class Header:
     deep: bool = False
 
 
-def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Header:
+def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, usual: bool = False) -> Header:
     """Reads size and kind without decoding any pixel.
+
+    Args:
+        max_pixels: an image that claims more is refused.
+        usual: refuse what is neither of `USUAL_FORMATS` nor HEIC.
 
     Raises:
         DataError: if it is no image, is empty, or claims more than `max_pixels`.
     """
-    with _open(source, max_pixels) as image:
+    with _open(source, max_pixels, usual) as image:
         try:
             bit_depth, late = _png_facts(source) if image.format == "PNG" else (8, False)
             # A PNG is decoded for its own.
@@ -74,8 +88,8 @@ def decode_image(
     max_pixels: int = MAX_PIXELS,
     levels: LevelRange | None = None,
 ) -> np.ndarray:
-    """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads, judged by content, not by
-    name.
+    """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads by itself, which PostScript
+    is not, judged by content, not by name.
 
     The rule: the first frame; turned upright by its EXIF orientation; palettes expanded; CMYK and other colour spaces
     to RGB; 16-bit grey divided by 257; transparent pixels laid on `background`; then to the channels asked for, grey
@@ -136,7 +150,7 @@ def read_levels(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, deep: 
             raise _unreadable(source, error) from error
 
 
-def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
+def _open(source: str | Path | bytes, max_pixels: int, usual: bool = False) -> Image.Image:
     if not isinstance(source, bytes) and (name := printable(source)) != str(source):
         raise DataError(f"{name}: its name is not UTF-8")
     try:
@@ -149,7 +163,7 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
             size = facts.st_size
         if size == 0:
             raise DataError(f"{_name(source)}: the file is empty")
-        image = _opened(source)
+        image = _opened(source, usual)
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -171,15 +185,18 @@ def _open(source: str | Path | bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _opened(source: str | Path | bytes) -> Image.Image:
+def _opened(source: str | Path | bytes, usual: bool) -> Image.Image:
     """What Pillow opens by itself, or with the package for HEIC where that is installed."""
-    begin = lambda: Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    begin = lambda formats: Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+    Image.preinit()  # else the first JPEG among .png files would have all of Pillow's formats imported
     try:
-        return begin()
+        return begin(USUAL_FORMATS)
     except UnidentifiedImageError:
-        if not (kind_of(source) == HEIC and _know_heic()):
+        heic = kind_of(source) == HEIC and _know_heic()
+        if usual and not heic:
             raise
-        return begin()
+    Image.init()
+    return begin([name for name in Image.ID if name not in _NEVER])
 
 
 @functools.cache
@@ -211,7 +228,7 @@ def _scaled(image: Image.Image, source: str | Path | bytes, levels: LevelRange) 
             made_of[-1] = (deep[..., -1] // 257).astype(np.uint8)
         made = Image.merge({1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[len(made_of)], [*map(Image.fromarray, made_of)])
     elif _has_deep_colours(image):
-        raise ValueError(f"data.range does not reach colours of 16 bits in {image.format}; save it as PNG")
+        raise _NoAgreedRange(f"data.range does not reach colours of 16 bits in {image.format}; save it as PNG")
     else:
         return image
     made.getexif().update(image.getexif())
@@ -239,7 +256,7 @@ def _to_channels(image: Image.Image, channels: int, background: int) -> np.ndarr
     elif image.mode in ("I", "F"):
         least, most = image.getextrema()
         wanted = "train with data.range=[LOW, HIGH] or data.range=auto, or save it with 8 or 16 bits"
-        raise ValueError(f"32-bit levels, here {least:g} to {most:g}, have no agreed range; {wanted}")
+        raise _NoAgreedRange(f"32-bit levels, here {least:g} to {most:g}, have no agreed range; {wanted}")
     if image.mode in ("LA", "La", "PA", "RGBa", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         base = Image.new("RGBA", image.size, (background, background, background, 255))
@@ -279,4 +296,7 @@ def _name(source: str | Path | bytes) -> str:
 def _unreadable(source: str | Path | bytes, error: Exception) -> Exception:
     """What Pillow's error, of nearly every kind for a damaged file, means; a lack of memory stays what it is."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return error if isinstance(error, MemoryError) else DataError(f"{_name(source)}: {reason}")
+    if isinstance(error, MemoryError):
+        return error
+    kind = DataError if isinstance(error, _NoAgreedRange) else DamagedImage
+    return kind(f"{_name(source)}: {reason}")

@@ -28,6 +28,7 @@ _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), _AVIF),
     b"crx ": "a camera's raw file (CR3); export it as JPEG, PNG or TIFF",
 }
+_POSTSCRIPT = "PostScript (EPS), which is a program; export it as PNG"
 _VIDEO = "a video; save its frames as images"
 _MAGIC = {  # (place, bytes) -> what it is
     (0, b"PK\x03\x04"): _ARCHIVE,
@@ -40,6 +41,8 @@ _MAGIC = {  # (place, bytes) -> what it is
     (0, b"\xfd7zXZ\0"): "a file compressed by xz; unpack it",
     (0, b"\xff\x0a"): _JXL,
     (0, b"\0\0\0\x0cJXL \r\n\x87\n"): _JXL,
+    (0, b"%!PS"): _POSTSCRIPT,
+    (0, b"\xc5\xd0\xd3\xc6"): _POSTSCRIPT,
     (0, b"%PDF"): "a PDF document; save its pages as images",
     (128, b"DICM"): "DICOM; convert it to 16-bit PNG, by the package pydicom for example",
     (0, b"\x89HDF\r\n\x1a\n"): "an HDF5 file; save its images one by one, or as .npz",

@@ -57,12 +57,19 @@ for given in sys.argv[1:]:
 _DECODE = '''\
 def decoded(path):
     """uint8 (height, width, channels), upright, on the background that the model knows."""
-    image = ImageOps.exif_transpose(Image.open(path))
+    Image.init()
+    formats = [name for name in Image.ID if name not in ("EPS", "IPTC")]  # Ghostscript would run these
+    image = ImageOps.exif_transpose(Image.open(path, formats=formats))
+    if image.mode in ("I", "F"):
+        sys.exit(f"{path}: 32-bit levels have no agreed range; save it with 8 or 16 bits.")
     if image.mode.startswith("I"):  # 16 bits
         image = Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         ground = Image.new("RGBA", image.size, (BACKGROUND,) * 3 + (255,))
         image = Image.alpha_composite(ground, image.convert("RGBA"))
+    if image.mode == "LAB":
+        sys.exit(f"{path}: LAB colours are not read; save it as RGB.")
+    image = image if image.mode == "L" else image.convert("RGB")  # also where grey is made of it
     return np.asarray(image.convert("RGB" if CHANNELS == 3 else "L")).reshape(image.height, image.width, CHANNELS)
 
 
@@ -109,15 +116,32 @@ def feed(text):
 _FORM = '''\
 def formed(text):
     """In the form that the model has learned."""
+    if not any(character.isprintable() and not character.isspace() for character in text):
+        sys.exit("There is no text in it.")
     return re.sub(r"[^\\S\\x00-\\x7f]", " ", unicodedata.normalize("NFC", text)) if NORMAL else text
 
 
 '''
 _ROWS = """\
+def number(cell):
+    if cell is None or cell == "" or isinstance(cell, bool):
+        return np.nan
+    try:
+        return float(cell)
+    except ValueError:
+        sys.exit(f"{cell!r} is no number; give numbers as JSON has them, such as 1.5, and null where there is none.")
+
+
+def word(cell):
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return "" if cell is None else unicodedata.normalize("NFC", str(cell)).strip()
+
+
 def feed(row):
     cells = json.loads(row)  # {column: number, word or null}
-    numbers = [np.nan if cells[name] is None else float(cells[name]) for name in TABLE["numbers"]]
-    words = [unicodedata.normalize("NFC", str(cells[code["column"]] or "")).strip() for code in TABLE["codes"]]
+    numbers = [number(cells[name]) for name in TABLE["numbers"]]
+    words = [word(cells[code["column"]]) for code in TABLE["codes"]]
     places = [{word: place for place, word in enumerate(code["values"])} for code in TABLE["codes"]]
     codes = [known.get(word, 0) for known, word in zip(places, words)]
     arrays = {"numbers": np.array([numbers], np.float32), "codes": np.array([codes], np.int32)}

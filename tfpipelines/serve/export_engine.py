@@ -1,6 +1,7 @@
 """Answers by an export in its own runtime, ONNX Runtime or LiteRT. TensorFlow and Keras are not loaded."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +11,7 @@ import numpy as np
 from ..core.run_files import read_json
 from ..errors import ConfigError
 from .engine import Engine
-from .image_items import too_many_pixels
+from .image_items import too_late, too_many_pixels, undecoded
 from .items import Answer, Item, lacking, unreadable
 from .limits import Limits
 from .records import Records
@@ -103,8 +104,10 @@ class ExportEngine(Engine):
 
         steps, found, arrays = self._steps, list[Answer | None](), []
         levels = tuple(steps["range"]) if "range" in steps else None
+        until = time.monotonic() + self._limits.seconds  # afterwards no client waits any more
         for item in items:
-            answer = too_many_pixels(item, self._limits.pixels)
+            late = time.monotonic() > until
+            answer = too_late(item) if late else too_many_pixels(item, self._limits)
             if answer is None:
                 try:
                     image = (
@@ -114,7 +117,7 @@ class ExportEngine(Engine):
                     )
                     arrays.append(resized(image, steps))
                 except DataError as error:
-                    answer = unreadable(item, error.cause.removeprefix("the bytes given: "))
+                    answer = undecoded(item, error)
             found.append(answer)
         return ({self._names[0]: np.stack(arrays)} if arrays else {}), found
 
@@ -129,7 +132,7 @@ class ExportEngine(Engine):
 
     def _rows(self, items: Sequence[Item]) -> tuple[Arrays, list[Answer | None]]:
         rows = [json.loads(item.content) for item in items]
-        found = [lacking(item, row, self._columns.names) for item, row in zip(items, rows)]
+        found = [lacking(item, row, self._columns.names, self._limits.text) for item, row in zip(items, rows)]
         encoded = self._encoder.encode([row if answer is None else {} for row, answer in zip(rows, found)])
         if not self._gaps:
             for place, values in enumerate(encoded.numbers):

@@ -54,11 +54,18 @@ def unreadable(item: Item, cause: str, remedy: str = "") -> Answer:
     return Answer(problem=Problem("unreadable", _sentence(cause), remedy, item.name))
 
 
-def lacking(item: Item, row: dict[str, Any], columns: Sequence[str]) -> Answer | None:
-    """The answer to a row without a column that the model needs; None where it has all."""
+def lacking(item: Item, row: dict[str, Any], columns: Sequence[str], longest: int) -> Answer | None:
+    """The answer to a row without a column that the model needs, or with a cell that is too long; None where all is
+    well.
+
+    Args:
+        longest: characters of a cell.
+    """
     if missing := [name for name in columns if name not in row]:
         cause = f"The row lacks {', '.join(missing[:10])}"
         return unreadable(item, cause, "Give each column of the model, null where there is no value.")
+    if any(isinstance(row[name], str) and len(row[name]) > longest for name in columns):
+        return unreadable(item, f"A cell is longer than {longest} characters", "Send a shorter one.")
     return None
 
 

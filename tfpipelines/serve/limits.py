@@ -17,6 +17,7 @@ class Limits:
         body: bytes of a request.
         items: inputs of a request.
         pixels: of an image, by its header.
+        side: pixels of the longer side of an image.
         text: bytes of a text, as UTF-8.
         queue: inputs that wait for a worker.
         seconds: until a request is answered, from when its body is there.
@@ -30,6 +31,7 @@ class Limits:
     body: int = 10_000_000
     items: int = 32
     pixels: int = 20_000_000
+    side: int = 20_000
     text: int = 100_000
     queue: int = 64
     seconds: float = 10.0

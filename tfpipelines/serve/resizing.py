@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+_REMEMBERED = 4_096  # pixels of a line whose weights are kept, half a megabyte or less
 Kernel = Callable[[np.ndarray], np.ndarray]
 
 
@@ -68,12 +69,17 @@ def resized(image: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
     elif name == "bilinear" and not antialias:
         levels = _bilinear(levels, height, width)
     else:
-        levels = _summed(levels, *_spans(levels.shape[0], height, name, antialias))
-        levels = _summed(levels.swapaxes(0, 1), *_spans(levels.shape[1], width, name, antialias)).swapaxes(0, 1)
+        levels = _summed(levels, *_spans_of(levels.shape[0], height, name, antialias))
+        levels = _summed(levels.swapaxes(0, 1), *_spans_of(levels.shape[1], width, name, antialias)).swapaxes(0, 1)
     return np.clip(np.round(levels), 0, 255).astype(np.uint8)
 
 
-@functools.lru_cache(64)
+def _spans_of(size: int, target: int, name: str, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
+    """`_spans`, remembered where they are small: who sends images chooses their sizes."""
+    make = _known_spans if size <= _REMEMBERED else _spans
+    return make(size, target, name, antialias)
+
+
 def _spans(size: int, target: int, name: str, antialias: bool) -> tuple[np.ndarray, np.ndarray]:
     """What each pixel of a line is made of: numbers of pixels, int (taps, target), and their weights, float32."""
     radius, kernel = _KERNELS[name]
@@ -87,6 +93,9 @@ def _spans(size: int, target: int, name: str, antialias: bool) -> tuple[np.ndarr
     weights = np.where(pixels <= last, kernel(distances), 0).astype(np.float32)
     total = weights.cumsum(0, dtype=np.float32)[-1]  # in this order, as all sums here
     return np.minimum(pixels, size - 1), weights * (np.float32(1) / total)
+
+
+_known_spans = functools.lru_cache(64)(_spans)
 
 
 def _summed(lines: np.ndarray, pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:

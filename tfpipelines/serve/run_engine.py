@@ -13,7 +13,7 @@ from ..result import open_run
 from ..tasks import kind_of, task_class
 from ..tasks.abilities import Ability
 from .engine import Engine
-from .image_items import too_many_pixels
+from .image_items import of_decoding, too_many_pixels
 from .items import Answer, Item, lacking, unreadable
 from .limits import Limits
 from .problems import Problem
@@ -71,7 +71,7 @@ class RunEngine(Engine):
 
     # --- by what the model takes
     def _images(self, items: Sequence[Item], explain: bool) -> list[Answer]:
-        found: list[Answer | None] = [too_many_pixels(item, self._limits.pixels) for item in items]
+        found: list[Answer | None] = [too_many_pixels(item, self._limits) for item in items]
         good = [place for place, answer in enumerate(found) if answer is None]
         given = [_pixels(items[place]) if items[place].shape else items[place].content for place in good]
         if good:
@@ -86,7 +86,9 @@ class RunEngine(Engine):
         import pandas as pd
 
         rows = [json.loads(item.content) for item in items]
-        found: list[Answer | None] = [lacking(item, row, self._columns) for item, row in zip(items, rows)]
+        found: list[Answer | None] = [
+            lacking(item, row, self._columns, self._limits.text) for item, row in zip(items, rows)
+        ]
         good = [place for place, answer in enumerate(found) if answer is None]
         if good:
             given, some = [rows[place] for place in good], [items[place] for place in good]
@@ -142,6 +144,7 @@ def _answers(table: Any, items: Sequence[Item]) -> list[Answer]:
     answers = []
     for item, record in zip(items, records):
         if error := record.pop("error", ""):
+            error = of_decoding(item, error)
             answers.append(Answer(problem=Problem("unreadable", f"{error[:1].upper()}{error[1:]}.", "", item.name)))
         else:
             answers.append(Answer([plain({**record, "item": item.name})]))

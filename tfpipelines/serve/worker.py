@@ -1,5 +1,6 @@
 """The process that holds the model. It talks to the one that started it by a socket, and ends when that is closed."""
 
+import gc
 import json
 import os
 import resource
@@ -19,6 +20,9 @@ from .items import Answer, Item, unreadable
 from .limits import Limits
 from .opening import open_engine
 from .problems import Problem
+
+
+_TOO_MUCH = "Answering this takes more memory than is allowed."
 
 
 def main(number: int) -> None:
@@ -42,12 +46,18 @@ def main(number: int) -> None:
             facts = {"cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
             connection.sendall(packed({"error": facts}))
             return
-        _limit_memory(limits.memory)
+        limit = _limit_memory(limits.memory)
         connection.sendall(packed({"model": engine.facts}))
         while (frame := receive(file)) is not None:
             header, parts = frame
             items = [Item.of(facts, content) for facts, content in zip(header["items"], parts)]
-            connection.sendall(_told(answered(engine, items, header["explain"])))
+            answers = answered(engine, items, header["explain"])
+            connection.sendall(_told(answers))
+            if any(answer.problem and answer.problem.cause == _TOO_MUCH for answer in answers):
+                del items, answers, frame, parts
+                gc.collect()
+                if limit and _taken() > limit - limits.memory / 2:  # it would fail for ever: another process begins
+                    return
 
 
 def answered(engine: Engine, items: Sequence[Item], explain: bool) -> list[Answer]:
@@ -59,8 +69,7 @@ def answered(engine: Engine, items: Sequence[Item], explain: bool) -> list[Answe
     except TfpipelinesError as error:
         alone = Answer(problem=Problem("malformed", error.cause, error.remedy, items[0].name))
     except MemoryError:
-        cause = "Answering this takes more memory than is allowed."
-        alone = Answer(problem=Problem("unreadable", cause, "Send a smaller input.", items[0].name))
+        alone = Answer(problem=Problem("unreadable", _TOO_MUCH, "Send a smaller input.", items[0].name))
     except Exception as error:  # a bug; its traceback is for who runs the server
         traceback.print_exc()
         cause = f"This is a bug in tfpipelines: {type(error).__name__}."
@@ -102,13 +111,25 @@ def _keep_chatter_away() -> None:
     os.close(nowhere)
 
 
-def _limit_memory(more: int) -> None:
-    """From now on this process may take so many bytes more than it has."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-    except OSError:  # not Linux
-        return
-    limit = pages * resource.getpagesize() + more
+def _limit_memory(more: int) -> int:
+    """From now on this process may take so many bytes more than it has.
+
+    Returns:
+        Bytes that it may have; 0 where there is no such limit.
+    """
+    if not (taken := _taken()):
+        return 0
+    limit = taken + more
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    if most == resource.RLIM_INFINITY or limit <= most:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    if most != resource.RLIM_INFINITY and limit > most:
+        return 0
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    return limit
+
+
+def _taken() -> int:
+    """Bytes of memory that this process has been given; 0 where that is unknown."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:  # not Linux
+        return 0

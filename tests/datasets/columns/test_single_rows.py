@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tfpipelines.datasets import Columns, RowEncoder
+from tfpipelines.datasets.columns import single_rows
 from tfpipelines.datasets.columns.column import Column
 from tfpipelines.datasets.table_cells import table_of
 
@@ -66,3 +67,15 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     encoder = RowEncoder(COLUMNS)
     towns = [{"town": name} for name in ("Bern", "Oslo", "K\u00f6ln", "Rome", "K\u00f6ln")]
     assert encoder.encode(towns).codes[:, 0].tolist() == [1, 0, 2, 0, 2]
+
+
+def test_long_cells_are_not_remembered(monkeypatch):
+    made = []
+    codes_of = single_rows.codes_of
+    monkeypatch.setattr(
+        single_rows, "codes_of", lambda column, cells: made.append(column.name) or codes_of(column, cells)
+    )
+    encoder = RowEncoder(COLUMNS)
+    for town in ("a" * 201, "a" * 200) * 2:
+        assert encoder.encode([{"town": town}]).unseen["town"].all()
+    assert made.count("town") == 3

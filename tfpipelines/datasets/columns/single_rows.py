@@ -12,6 +12,7 @@ from .column import Column, codes_of, numbers_of
 from .encoder import Columns, Encoded
 
 _KNOWN = 4_096  # different cells of a column whose encoding is remembered
+_LONGEST = 200  # characters of such a cell
 
 
 class RowEncoder:
@@ -63,7 +64,7 @@ def _encoder(column: Column) -> Callable[[str | None], np.ndarray]:
             value = np.where(stranger, -1, code)
         else:
             value = numbers_of(column, _with_commas_read(column, cells))[0].astype(np.float64)
-        if len(known) < _KNOWN:
+        if len(known) < _KNOWN and (cell is None or len(cell) <= _LONGEST):
             known[cell] = value
         return value
 
