@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 import tfpipelines
+from tfpipelines.datasets import Columns, RowEncoder, decode_image
+from tfpipelines.datasets.columns.column import Column
 from tfpipelines.exporting.formats import exporters
 from tfpipelines.exporting.script import script
 
@@ -27,9 +29,10 @@ sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")"""
 
 
-def made(steps: dict) -> str:
+def made(steps: dict, columns: Columns | None = None) -> str:
     """The script of an ONNX export."""
-    served = SimpleNamespace(input=SimpleNamespace(facts=lambda: steps))
+    preprocessor = SimpleNamespace(columns=columns) if columns else None
+    served = SimpleNamespace(input=SimpleNamespace(facts=lambda: steps, preprocessor=preprocessor))
     return script(exporters()["onnx"].runner(), served, False)
 
 
@@ -78,10 +81,46 @@ def test_texts_become_the_ids_that_the_server_makes():
     inputs = [{"name": "ids"}, {"name": "ngrams"}]
     steps = {"takes": "text", "normal": True, "replace": []}
     names = loaded(made(steps), {"signature": {"inputs": inputs}, "vocabulary": tables})
-    for text in ("A fine film!", "", "a a film a b", "É\u00a0a"):
+    for text in ("A fine film!", "!!", "a a film a b", "É\u00a0a"):
         formed = names["formed"](text)
         for name, value in Tokenizer(tables).feed([formed], ["ids", "ngrams"]).items():
             np.testing.assert_array_equal(names["feed"](text)[name], value)
+
+
+@pytest.mark.parametrize("cell", [0, 1, 0.0, 2.0, 1.5, True, False, None, "", "0", " 1 ", "NA"])
+def test_cells_of_a_category_are_read_as_by_the_server(cell):
+    columns = Columns(
+        [Column("size", "number"), Column("kind", "category", vocabulary=("0", "1", "1.5", "False", "True"))]
+    )
+    table = {"numbers": ["size"], "codes": [{"column": "kind", "values": ["", *columns.columns[1].vocabulary]}]}
+    manifest = {"signature": {"inputs": [{"name": "numbers"}, {"name": "codes"}]}, "vocabulary": table}
+    feed = loaded(made({"takes": "row"}, columns), manifest)["feed"]
+    for size in (3, 1.5, None, "", True, "2.5"):
+        row = {"size": size, "kind": cell}
+        wanted, told = RowEncoder(columns).encode([row]), feed(json.dumps(row))
+        np.testing.assert_array_equal(told["numbers"], wanted.numbers)
+        np.testing.assert_array_equal(told["codes"], wanted.codes)
+    with pytest.raises(SystemExit, match="'1,5' is no number"):
+        feed(json.dumps({"size": "1,5", "kind": "1"}))
+
+
+def test_what_the_server_refuses_is_refused(tmp_path):
+    feed = loaded(made(STEPS), {"serving": STEPS})["feed"]
+    for name, image in (("a.tiff", Image.new("F", (8, 8))), ("b.tiff", Image.new("LAB", (8, 8)))):
+        image.save(tmp_path / name)
+        with pytest.raises(SystemExit, match=name):
+            feed(tmp_path / name)
+    Image.new("YCbCr", (8, 8), (90, 200, 30)).save(tmp_path / "c.tiff")
+    wanted = decode_image(tmp_path / "c.tiff", 1)
+    np.testing.assert_array_equal(feed(tmp_path / "c.tiff")["image"][0], wanted)
+    (tmp_path / "d.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+    with pytest.raises(UnidentifiedImageError):
+        feed(tmp_path / "d.png")
+    formed = loaded(
+        made({"takes": "text", "normal": True, "replace": []}), {"signature": {"inputs": []}, "vocabulary": {}}
+    )
+    with pytest.raises(SystemExit, match="no text"):
+        formed["feed"](" \n")
 
 
 def loaded(lines: str, manifest: dict) -> dict:

@@ -88,8 +88,8 @@ def decode_image(
     max_pixels: int = MAX_PIXELS,
     levels: LevelRange | None = None,
 ) -> np.ndarray:
-    """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads by itself, which PostScript
-    is not, judged by content, not by name.
+    """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads by itself, but
+    PostScript, judged by content, not by name.
 
     The rule: the first frame; turned upright by its EXIF orientation; palettes expanded; CMYK and other colour spaces
     to RGB; 16-bit grey divided by 257; transparent pixels laid on `background`; then to the channels asked for, grey

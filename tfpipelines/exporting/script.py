@@ -127,7 +127,7 @@ def number(cell):
     if cell is None or cell == "" or isinstance(cell, bool):
         return np.nan
     try:
-        return float(cell)
+        return float(cell) if abs(float(cell)) <= np.finfo(np.float32).max else np.nan
     except ValueError:
         sys.exit(f"{cell!r} is no number; give numbers as JSON has them, such as 1.5, and null where there is none.")
 

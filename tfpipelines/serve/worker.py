@@ -21,7 +21,6 @@ from .limits import Limits
 from .opening import open_engine
 from .problems import Problem
 
-
 _TOO_MUCH = "Answering this takes more memory than is allowed."
 
 
