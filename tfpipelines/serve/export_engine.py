@@ -8,17 +8,18 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..core.run_files import read_json
+from ..core.run_files import damaged, read_json
 from ..errors import ConfigError
 from .engine import Engine
 from .image_items import too_late, too_many_pixels, undecoded
 from .items import Answer, Item, lacking, unreadable
 from .limits import Limits
 from .records import Records
-from .sources import read_manifest
+from .sources import MANIFEST, read_manifest
 
 Arrays = dict[str, np.ndarray]
 Call = Callable[[Arrays], Arrays]
+_OF_IMAGES = ("size", "channels", "resize", "filter", "antialias", "background")  # what their steps hold
 _RUN = "Serve the run itself: tfpipe serve RUN."
 
 
@@ -34,7 +35,18 @@ class ExportEngine(Engine):
 
     def __init__(self, folder: Path, version: str, limits: Limits, threads: int):
         manifest = read_manifest(folder)
-        self._limits, self._names = limits, [tensor["name"] for tensor in manifest["signature"]["inputs"]]
+        self._limits = limits
+        try:
+            self._load(folder, version, manifest, threads)
+        except (KeyError, TypeError, AttributeError) as error:
+            lacks = isinstance(error, KeyError) and error.args and isinstance(error.args[0], str)
+            what = (
+                f"it, or a file that it names, has no `{error.args[0]}`" if lacks else "its values are of other kinds"
+            )
+            damaged(folder / MANIFEST, what, error)
+
+    def _load(self, folder: Path, version: str, manifest: dict[str, Any], threads: int) -> None:
+        self._names = [tensor["name"] for tensor in manifest["signature"]["inputs"]]
         steps = manifest.get("serving")
         if manifest["format"] not in _RUNTIMES:
             known = ", ".join(_RUNTIMES)
@@ -77,6 +89,8 @@ class ExportEngine(Engine):
     # --- raw inputs -> arrays of the readable ones, and the answers to those that are not
     def _prepare(self, folder: Path, steps: dict[str, Any]) -> None:
         self._steps, takes = steps, steps["takes"]
+        for name in ("tolerance", *(_OF_IMAGES if takes == "image" else ())):
+            _ = steps[name]  # else it would be missed only later
         if takes == "image":
             from .resizing import can_resize
 

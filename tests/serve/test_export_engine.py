@@ -1,0 +1,57 @@
+"""An export in its runtime, without a server around it."""
+
+import json
+
+import pytest
+
+from tfpipelines.errors import ArtifactError
+from tfpipelines.serve import export_engine, resizing
+from tfpipelines.serve.items import Item, lacking
+from tfpipelines.serve.limits import Limits
+
+from .small_export import picture, write_export
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+def engine(folder, limits: Limits | None = None):
+    return export_engine.ExportEngine(folder, "1", limits or Limits(), 1)
+
+
+def test_images_that_nobody_waits_for_are_not_decoded(tmp_path, monkeypatch):
+    times = iter([0.0, 1.0, 9.9, 10.1, 11.0])
+    made = engine(write_export(tmp_path / "1"))
+    monkeypatch.setattr(export_engine.time, "monotonic", lambda: next(times))
+    told = made.answer([Item("image", str(number), picture(51)) for number in range(4)], False)
+    assert [answer.problem and answer.problem.code for answer in told] == [None, None, "too_long", "too_long"]
+
+
+@pytest.mark.parametrize(
+    "path", [("signature",), ("created",), ("serving", "filter"), ("serving", "tolerance"), ("serving", "takes")]
+)
+def test_a_manifest_that_lacks_something_is_damaged(tmp_path, path):
+    folder = write_export(tmp_path / "1")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    *outer, name = path
+    del (manifest[outer[0]] if outer else manifest)[name]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match=f"has no `{name}`"):
+        engine(folder)
+    manifest["signature"] = [1]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match="other kinds"):
+        engine(folder)
+
+
+def test_weights_of_long_lines_are_not_kept():
+    resizing._known_spans.cache_clear()
+    for size in (20_000, 4_096, 4_097):
+        resizing._spans_of(size, 8, "bilinear", True)
+    assert resizing._known_spans.cache_info().currsize == 1
+
+
+def test_long_cells_are_refused():
+    told = lacking(Item("row", "0", b""), {"a": "x" * 11}, ["a"], 10)
+    assert told and told.problem and told.problem.code == "unreadable"
+    assert lacking(Item("row", "0", b""), {"a": "x" * 10, "b": 10**50}, ["a", "b"], 10) is None
