@@ -15,11 +15,11 @@ from tfpipelines.errors import ConfigError, ResourceError
 from tfpipelines.tasks import SCHEMAS
 from tfpipelines.training import StopSignals
 from tfpipelines.tuning import actors, cluster
-from tfpipelines.tuning.actor import examine, not_shared
+from tfpipelines.tuning.actor import Actor, examine, not_shared
 from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.pool import Pool
 from tfpipelines.tuning.supervisor import MOST_LOSSES, Search
-from tfpipelines.tuning.workers import Worker, Workers
+from tfpipelines.tuning.workers import NO_MEMORY, Worker, Workers
 
 from .test_search import SMALL
 
@@ -149,6 +149,12 @@ class FakeRay:
         RaySystemError = type("RaySystemError", (RayError,), {})
         LocalRayletDiedError = type("LocalRayletDiedError", (RayError,), {})
         RpcError = type("RpcError", (RayError,), {})
+        OutOfMemoryError = type("OutOfMemoryError", (RayError,), {})
+        NodeDiedError = type("NodeDiedError", (RayError,), {})
+        ActorUnschedulableError = type("ActorUnschedulableError", (RayError,), {})
+        GetTimeoutError = type("GetTimeoutError", (RayError, TimeoutError), {})
+        TaskUnschedulableError = type("TaskUnschedulableError", (RayError,), {})
+        WorkerCrashedError = type("WorkerCrashedError", (RayError,), {})
 
     def __init__(self):
         self.killed = []
@@ -157,7 +163,7 @@ class FakeRay:
         ready = [ref for ref in refs if ref.ready][:num_returns]
         return ready, [ref for ref in refs if ref not in ready]
 
-    def get(self, ref):
+    def get(self, ref, timeout=None):
         if isinstance(ref.value, Exception):
             raise ref.value
         return ref.value
@@ -232,12 +238,64 @@ _ERRORS = FakeRay.exceptions
         (_ERRORS.RayActorError("The actor died because its node has died."), "lost", "lost with its node"),
         (_ERRORS.RayActorError("The actor died."), "dead", "lost with the process of its Ray actor"),
         (_ERRORS.RayTaskError("trace\nNo module named x"), "dead", "not started by its Ray actor: No module named x"),
+        (_ERRORS.OutOfMemoryError("Task was killed due to the node running low on memory."), "dead", NO_MEMORY),
+        (_ERRORS.NodeDiedError("gone"), "lost", "lost with its node"),
+        (_ERRORS.ActorUnschedulableError("no such node"), "dead", "not started by its Ray actor: no such node"),
     ],
 )
 def test_the_end_of_an_actor_is_that_of_its_worker(error, kind, how, pool):
     worker = begun(pool, 0)
     pool.handles[0].answer("messages", error)
     assert pool.messages(0) == [(worker, kind, how)] and not pool.workers and pool._ray.killed == pool.handles
+
+
+@pytest.mark.parametrize("call", ["start", "send", "remove"])
+@pytest.mark.parametrize(
+    ("error", "kind", "how"),
+    [
+        (_ERRORS.RayTaskError("trace\nOSError: full"), "dead", "not started by its Ray actor: OSError: full"),
+        (_ERRORS.ActorUnavailableError("x"), "lost", "lost, since its node was out of reach for a while"),
+    ],
+)
+def test_what_did_not_come_through_ends_the_actor(call, error, kind, how, pool):
+    worker = begun(pool, 0)
+    worker.send("job", {})
+    if call == "remove":
+        pool.remove(worker)
+    pool.handles[0].answer(call, error)
+    assert pool.messages(0) == ([] if call == "remove" else [(worker, kind, how)])
+    assert not pool.workers and pool._ray.killed == pool.handles
+
+
+def test_what_came_through_is_forgotten(pool):
+    worker = begun(pool, 0)
+    pool.handles[0].answer("start", None)
+    assert pool.messages(0) == [] and pool.workers == [worker] and not worker.actor.told
+
+
+def test_an_actor_that_nobody_waits_for_keeps_no_room(pool):
+    first = pool.start({}, Path("log"))
+    pool.remove(first)
+    assert pool._ray.killed == pool.handles and not pool._actors
+    second = pool.start({}, Path("log"))
+    assert len(pool.handles) == 2 and second.actor.handle is pool.handles[1]
+
+
+def test_whatever_keeps_an_actor_from_starting_a_process_is_told(tmp_path, monkeypatch):
+    token = (tmp_path / "token", "1")
+    token[0].write_text("1")
+    monkeypatch.setattr(os, "environ", {**os.environ, "TF_OF_NODE": "1", "XLA_FLAGS": "x", "TFPIPE_CACHE": "c"})
+    actor = Actor(1, 0, {"TF_OF_SEARCH": "2"})
+    names = {"TF_OF_NODE", "XLA_FLAGS", "TFPIPE_CACHE", "TF_OF_SEARCH", "CUDA_VISIBLE_DEVICES"} & os.environ.keys()
+    assert names == {"TFPIPE_CACHE", "TF_OF_SEARCH", "CUDA_VISIBLE_DEVICES"} and not actor._pool.gpus
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(actor._pool, "start", full)
+    actor.start(1, {}, Path("log"), actors.begin, token)
+    (said,) = actor.messages()
+    assert said == (1, "dead", "not started: OSError: [Errno 28] No space left on device")
 
 
 def test_an_actor_that_was_out_of_reach_may_have_lost_messages(pool):

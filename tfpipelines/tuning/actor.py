@@ -10,9 +10,11 @@ from typing import Any
 
 from ..errors import ConfigError, ResourceError
 from .pool import LocalWorker, Pool
+from .workers import ENDS
 
 _WAIT = 1.0  # seconds for a message; what the actor is told meanwhile waits for so long
-_OF_CALLER = ("KERAS_BACKEND",)  # variables that are as in the process of the search, or not there
+TAKEN_OVER = ("TFPIPE_", "TF_", "XLA_", "KERAS_BACKEND")  # variables that workers get from the search, by prefix
+_OF_RESULTS = TAKEN_OVER[1:]  # of them those that results hang on: as in the process of the search, or not there
 
 
 class Actor:
@@ -23,13 +25,16 @@ class Actor:
 
     Args:
         threads: for each worker, 0 for all.
+        gpus: that Ray has set aside for it.
         environment: variables that those workers have besides the ones of the node.
     """
 
-    def __init__(self, threads: int, environment: dict[str, str]):
-        for name in _OF_CALLER:
-            os.environ.pop(name, None)
+    def __init__(self, threads: int, gpus: float, environment: dict[str, str]):
+        for name in [name for name in os.environ if name.startswith(_OF_RESULTS)]:
+            del os.environ[name]
         os.environ.update(environment)
+        if not gpus:  # Ray leaves all of the node visible then
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._pool = Pool(1, threads)
         self._workers: dict[int, LocalWorker] = {}
         self._said: list[tuple[int, str, Any]] = []
@@ -59,6 +64,8 @@ class Actor:
             self._workers[number] = self._pool.start(setup, log, target)
         except ResourceError as error:
             self._said.append((number, "dead", f"not started: {error.cause}"))
+        except Exception as error:  # as where a folder of the node is full
+            self._said.append((number, "dead", f"not started: {type(error).__name__}: {error}"))
 
     def send(self, number: int, kind: str, content: Any) -> None:
         """Tells a process something."""
@@ -77,7 +84,7 @@ class Actor:
         numbers = {worker: number for number, worker in self._workers.items()}
         said += [(numbers[one], kind, content) for one, kind, content in self._pool.messages(0 if said else _WAIT)]
         for number, kind, _ in said:
-            if kind == "dead":
+            if kind in ENDS:
                 self._workers.pop(number, None)
         return said
 

@@ -7,17 +7,18 @@ Ray: whoever hands out work does that.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..errors import ResourceError
 from .child import begin
-from .workers import Worker, Workers
+from .workers import ENDS, NO_MEMORY, Worker, Workers
 
 _IDLE = 10.0  # seconds after which an actor without work gives its CPUs and GPUs back
 _PAUSE = 0.2  # seconds
+_OUT_OF_REACH = "lost, since its node was out of reach for a while"
 _PENDING = 30.0  # seconds after which it is told that there is no room
 
 
@@ -31,6 +32,7 @@ class _Actor:
         poll: a call of it that is under way and answers with messages, or None.
         begun: whether it has been heard of.
         doubtful: whether an answer did not come through, and with it messages may be lost.
+        told: calls of it that answer with nothing, until they are known to have come through.
     """
 
     handle: Any
@@ -38,6 +40,10 @@ class _Actor:
     poll: Any
     begun: bool = False
     doubtful: bool = False
+    told: list[Any] = field(default_factory=list)
+
+    def tell(self, what: str, *words: Any) -> None:
+        self.told.append(getattr(self.handle, what).remote(*words))
 
 
 class RemoteWorker(Worker):
@@ -54,7 +60,7 @@ class RemoteWorker(Worker):
         self.number, self.request, self.actor = number, request, actor
 
     def send(self, kind: str, content: Any = None) -> None:
-        self.actor.handle.send.remote(self.number, kind, content)
+        self.actor.tell("send", self.number, kind, content)
 
 
 class Actors(Workers[RemoteWorker]):
@@ -94,7 +100,7 @@ class Actors(Workers[RemoteWorker]):
         return actor
 
     def _begin(self, worker: RemoteWorker) -> None:
-        worker.actor.handle.start.remote(worker.number, *worker.request)
+        worker.actor.tell("start", worker.number, *worker.request)
 
     def _of(self, actor: _Actor) -> list[RemoteWorker]:
         return [worker for worker in self.workers if worker.actor is actor]
@@ -110,6 +116,8 @@ class Actors(Workers[RemoteWorker]):
             found: list[tuple[RemoteWorker, str, Any]] = []
             for actor in self._answered(max(0.0, until - time.monotonic())):
                 found += self._read(actor)
+            for actor in list(self._actors):
+                found += self._look_at_calls(actor)
             self._look_at_actors()
             if found or time.monotonic() >= until:
                 return found
@@ -159,17 +167,33 @@ class Actors(Workers[RemoteWorker]):
             actor.doubtful = True
             time.sleep(_PAUSE)
             return []
-        except (errors.RayActorError, errors.RayTaskError, errors.ObjectLostError) as error:
+        except errors.RayError as error:
             return self._lose(actor, *self._end_of(error))
         if actor.doubtful:
-            return self._lose(actor, "lost", "lost, since its node was out of reach for a while")
+            return self._lose(actor, "lost", _OUT_OF_REACH)
         actor.begun = True
         workers = {worker.number: worker for worker in self._of(actor)}
         found = [(workers[number], kind, content) for number, kind, content in said if number in workers]
         for worker, kind, _ in found:
-            if kind == "dead":
+            if kind in ENDS:
                 self._forget(worker)
         return found
+
+    def _look_at_calls(self, actor: _Actor) -> list[tuple[RemoteWorker, str, Any]]:
+        """Messages of the ends of workers whose actor was told something that did not come through."""
+        if not actor.told:
+            return []
+        with connected(self._ray):
+            done, actor.told = self._ray.wait(actor.told, num_returns=len(actor.told), timeout=0)
+        for call in done:
+            try:
+                with connected(self._ray):
+                    self._ray.get(call)
+            except self._ray.exceptions.ActorUnavailableError:
+                return self._lose(actor, "lost", _OUT_OF_REACH)
+            except self._ray.exceptions.RayError as error:
+                return self._lose(actor, *self._end_of(error))
+        return []
 
     def _lose(self, actor: _Actor, kind: str, how: str) -> list[tuple[RemoteWorker, str, Any]]:
         """Ends an actor; the messages of the ends of its workers."""
@@ -181,24 +205,29 @@ class Actors(Workers[RemoteWorker]):
 
     def _end_of(self, error: Exception) -> tuple[str, str]:
         """Kind and content of the message of a worker that is gone with its actor."""
-        text = str(error)
-        if "node has died" in text or "node was" in text or getattr(error, "preempted", False):
+        text, errors = str(error), self._ray.exceptions
+        if isinstance(error, errors.OutOfMemoryError):
+            return "dead", NO_MEMORY
+        if isinstance(error, errors.NodeDiedError) or "node has died" in text or "node was" in text or getattr(error, "preempted", False):
             return "lost", "lost with its node"
-        if isinstance(error, self._ray.exceptions.RayActorError) and not getattr(error, "actor_init_failed", False):
+        if isinstance(error, errors.RayActorError) and not getattr(error, "actor_init_failed", False):
             return "dead", "lost with the process of its Ray actor"
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return "dead", f"not started by its Ray actor: {lines[-1] if lines else type(error).__name__}"
 
     def _forget(self, worker: RemoteWorker) -> None:
-        worker.actor.since = time.monotonic()
+        actor = worker.actor
+        actor.since = time.monotonic()
         self.workers.remove(worker)
+        if not actor.begun and not self._of(actor):  # nobody would ask it again, and it would keep its CPUs and GPUs
+            self._end(actor)
 
     def _end(self, actor: _Actor) -> None:
         self._actors.remove(actor)
         self._ray.kill(actor.handle)
 
     def remove(self, worker: RemoteWorker) -> None:
-        worker.actor.handle.remove.remote(worker.number)
+        worker.actor.tell("remove", worker.number)
         self._forget(worker)
 
     def close(self) -> None:

@@ -7,8 +7,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from ..core.config.search import Resources
 from ..core.files import atomic_write, temporary_path
 from ..core.words import counted
 from ..errors import ConfigError, ResourceError
-from .actor import Actor, examine, not_shared
+from .actor import TAKEN_OVER, Actor, examine, not_shared
 from .actors import Actors, connected
 
 LOCAL, AUTO = "local", "auto"
 _SECONDS = 5.0  # for a connection to an address
+_DETAIL = 300  # characters of what Ray says
+_NOT_INSTALLED = ("ImportError", "ModuleNotFoundError", "AttributeError", "failed to import")
 _PATIENCE = 120.0  # seconds for the answer of a node, which may have to start a process
-_TAKEN_OVER = ("TFPIPE_", "TF_", "XLA_", "KERAS_BACKEND")  # variables of this process that workers get, by prefix
 _OF_LOCAL = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # nothing is sent; not slower than the pool
 # A cluster of this process alone has a secret of its own, where Ray would write one into the home folder.
 _SECRET = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -65,17 +66,18 @@ class Cluster:
 
         Raises:
             ConfigError: naming a node that does not do.
+            ResourceError: if a node does not answer, or none is left.
         """
         file = temporary_path(folder / "cluster")
         token = (file, os.urandom(8).hex())
         atomic_write(file, token[1])
         try:
-            self._require_same(token, versions)
-            size = f"{counted(len(self.nodes), 'node')}, room for {counted(self.room, 'trial')} at a time"
+            there = replace(self, nodes=self._nodes_that_do(token, versions, tell))
+            size = f"{counted(len(there.nodes), 'node')}, room for {counted(there.room, 'trial')} at a time"
             tell(f"cluster {self.address}: {size} ({_amount(self.cpus, self.gpus)} each); {count} at a time are run")
-            environment = {name: value for name, value in os.environ.items() if name.startswith(_TAKEN_OVER)}
+            environment = {name: value for name, value in os.environ.items() if name.startswith(TAKEN_OVER)}
             actor = self.ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0)(Actor)
-            pool = Actors(self.ray, count, lambda: actor.remote(self.cpus, environment), token, tell)
+            pool = Actors(self.ray, count, lambda: actor.remote(self.cpus, self.gpus, environment), token, tell)
             try:
                 yield pool
             finally:
@@ -83,11 +85,14 @@ class Cluster:
         finally:
             file.unlink(missing_ok=True)
 
-    def _require_same(self, token: tuple[Path, str], versions: dict[str, str]) -> None:
+    def _nodes_that_do(
+        self, token: tuple[Path, str], versions: dict[str, str], tell: Callable[[str], None]
+    ) -> list[dict[str, Any]]:
+        """Its nodes, without those that have died meanwhile, which are told."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = {name: text for name, text in versions.items() if name != "backend"}
-        packages, answers = [*here], []
+        packages, answers, nodes = [*here], [], []
         for number, node in enumerate(self.nodes):
             to = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             answer = token[0].with_name(f"{token[0].name}-{number}")
@@ -96,7 +101,10 @@ class Cluster:
         try:
             for node, answer, call in answers:
                 name = f"node {node['NodeManagerAddress']}"
-                trouble, there = self._answer(name, call)
+                if (found := self._answer(name, call)) is None:
+                    tell(f"{name} of the cluster is gone")
+                    continue
+                trouble, there = found
                 if trouble:
                     raise not_shared(token[0].parent, name, trouble)
                 if not answer.is_file():
@@ -106,11 +114,17 @@ class Cluster:
                     lines = [f"{key}: {here[key]} here, {there.get(key, 'none')} there" for key in different]
                     remedy = "Install the same on all nodes: results of trials hang on versions."
                     raise ConfigError(f"{name} of the cluster has other versions than this process.", remedy, lines)
+                nodes.append(node)
         finally:
             for _, answer, _ in answers:
                 answer.unlink(missing_ok=True)
+        if not nodes:
+            cause = "All nodes of the cluster that have room for a trial are gone."
+            raise ResourceError(cause, "`ray status` shows those there are; `tfpipe resume` goes on.")
+        return nodes
 
-    def _answer(self, name: str, call: Any) -> tuple[str, dict[str, str]]:
+    def _answer(self, name: str, call: Any) -> tuple[str, dict[str, str]] | None:
+        """What `examine` has found on a node, None if that has died."""
         errors = self.ray.exceptions
         try:
             with connected(self.ray):
@@ -118,10 +132,15 @@ class Cluster:
         except errors.GetTimeoutError as error:
             cause = f"{name} of the cluster has not answered for {_PATIENCE:g} s."
             raise ResourceError(cause, "`ray status` shows whether it works; `tfpipe resume` goes on.") from error
+        except (errors.TaskUnschedulableError, errors.NodeDiedError, errors.WorkerCrashedError):
+            return None
         except errors.RayError as error:
-            last = [line.strip() for line in str(error).splitlines() if line.strip()][-1:]
-            cause = f"tfpipelines cannot be used on {name} of the cluster."
-            raise ConfigError(cause, "Install the same version there as here, with its extra ray.", last) from error
+            last = [line.strip()[:_DETAIL] for line in str(error).splitlines() if line.strip()][-1:]
+            if any(kind in str(error) for kind in _NOT_INSTALLED):
+                cause = f"tfpipelines cannot be used on {name} of the cluster."
+                raise ConfigError(cause, "Install the same version there as here, with its extra ray.", last) from error
+            cause = f"{name} of the cluster could not be looked at: {last[0] if last else type(error).__name__}"
+            raise ResourceError(cause, "`ray status` shows whether it works; `tfpipe resume` goes on.") from error
 
 
 @contextmanager
@@ -140,9 +159,7 @@ def connect(address: str, resources: Resources) -> Iterator[Cluster]:
     """
     ray = _package(address)
     known = ray.is_initialized()
-    if not known:
-        _connect(ray, address)
-    try:
+    with nullcontext() if known else _connected(ray, address):
         alive = [node for node in ray.nodes() if node["Alive"]]
         cpus, gpus = resources.cpus or 1, resources.gpus
         if gpus is None:
@@ -154,9 +171,21 @@ def connect(address: str, resources: Resources) -> Iterator[Cluster]:
             cause = f"{asked}, and no node of the cluster has so much: the largest has {_amount(*most)}."
             raise ConfigError(cause, "Ask for less, as in search.resources.cpus=1, or add a larger node.")
         yield Cluster(ray, address, cpus, gpus, fit)
+
+
+@contextmanager
+def _connected(ray, address: str) -> Iterator[None]:
+    """A connection of this process, which Ray then leaves as it was."""
+    logger, shows = logging.getLogger("ray"), ray._private.worker._worker_logs_enabled
+    level, propagates = logger.level, logger.propagate
+    try:
+        _connect(ray, address)
+        yield
     finally:
-        if not known:
-            ray.shutdown()
+        ray.shutdown()
+        ray._private.worker._worker_logs_enabled = shows
+        logger.setLevel(level)
+        logger.propagate = propagates
 
 
 def _package(address: str):

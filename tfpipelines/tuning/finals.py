@@ -9,9 +9,7 @@ from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError
 from .progress import final_seconds
 from .state import FINALS
 from .supervisor import MOST_DEATHS, MOST_LOSSES, POLL_SECONDS, Search
-from .workers import ENDS, Workers
-
-_KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
+from .workers import ENDS, KILLED, NO_MEMORY, Workers
 
 
 def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] | str], ResourceError | None]:
@@ -28,9 +26,8 @@ def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] 
     queue = list(search.settings.final_seeds)
     search.begin_finals()
     for seed in list(queue):
-        folder = search.folder.child(f"{FINALS}/seed-{seed}")
-        if folder.status.get("state") == "done":
-            results[seed] = read_json(folder / "metrics.json", ("time.total",), RUN_METRICS)
+        if (metrics := _finished(search, seed)) is not None:
+            results[seed] = metrics
             queue.remove(seed)
     if queue and search.stop.received is None:
         facts = {"seeds": list(queue), "trial": search.best.number, "epochs": search.final_epochs}
@@ -60,13 +57,16 @@ def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] 
                 if of_all:
                     lacking.append(seed)
                 search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
+            elif kind in ENDS and seed not in results and (metrics := _finished(search, seed)) is not None:
+                results[seed] = metrics  # of which it could not tell any more
+                search.observer.final(seed, metrics)
             elif kind in ENDS and seed not in results and search.stop.received is None:
                 (deaths if kind == "dead" else losses)[seed] += 1
                 if deaths[seed] < MOST_DEATHS and losses[seed] < MOST_LOSSES:
                     queue.append(seed)
                 else:
                     results[seed] = f"its worker died {deaths[seed] + losses[seed]} times: {content}"
-                    if content == _KILLED:
+                    if content in (KILLED, NO_MEMORY):
                         lacking.append(seed)
                     search.observer.warning(f"final run with seed {seed} failed: {results[seed]}")
         if search.stop.received is not None:
@@ -76,6 +76,14 @@ def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] 
                 search.stop.raise_if_interrupted()
     search.stop.raise_if_interrupted()
     return dict(sorted(results.items())), _shortage(search, results, lacking)
+
+
+def _finished(search: Search, seed: int) -> dict[str, Any] | None:
+    """The metrics of a final run that is done, else None."""
+    folder = search.folder.child(f"{FINALS}/seed-{seed}")
+    if folder.status.get("state") != "done":
+        return None
+    return read_json(folder / "metrics.json", ("time.total",), RUN_METRICS)
 
 
 def _shortage(search: Search, results: dict[int, Any], seeds: list[int]) -> ResourceError | None:
