@@ -203,7 +203,7 @@ def tune(
         _tell_budgets(earlier, plan.pipeline, observer)
         return cast(
             "tuning.SearchResult",
-            _go_on(earlier, observer, command, trust, None, workers or (None if cluster else 1), cluster=cluster),
+            _go_on(earlier, observer, command, trust, None, workers, cluster=cluster),
         )
     plan = plan.with_data(_with_copies(plan.pipeline, observer))
     if several := new_task(plan.pipeline).products().pipelines:
@@ -226,7 +226,7 @@ def tune(
                 facts = {"pipeline": plan.pipeline.name, "task": plan.pipeline.task, "trials": 0}
                 folder.set_status("running", kind="search", **facts)
                 write_pipeline(folder, plan.pipeline)
-                state = plan.state(workers or (there.room if there else 1))
+                state = plan.state(workers)
                 state.save(folder.path)
                 observer.started(folder, plan.pipeline)
                 for note in notes:
@@ -264,7 +264,7 @@ def resume(
         path: run folder.
         overrides: of a search, higher budgets: `search.trials`, `search.epochs`, `search.time`, `search.disk`. Nothing
             else may change.
-        workers: of a search, trials at a time from now on; None: as before.
+        workers: of a search, trials at a time from now on; None: as before, or, if never given, as in `tune`.
         cluster: of a search, where the trials run from now on, see `tune`; None: in this machine.
         take_over: take a folder over from a process of another host at once, whether it has shown a heartbeat or not.
             If it lives after all, it stops before it would write anything. Needed once for folders of version 0.1.0.

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ from tfpipelines.core.pipeline_files import write_pipeline
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ConfigError
 from tfpipelines.tasks import SCHEMAS
-from tfpipelines.tuning import budgets, unchanged_state
+from tfpipelines.tuning import budgets, entry, unchanged_state
 from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.state import EXHAUSTED, Proposal, State, Trial
 
@@ -55,6 +56,26 @@ def test_higher_budgets_are_written_and_recorded(begun):
     assert unchanged_state(begun, pipeline).raised == record
     assert raised(begun, search__trials=40)[2] == []
     assert len(raised(begun, search__trials=41)[1].raised) == 2
+
+
+@pytest.mark.parametrize(("given", "begins", "goes_on"), [(None, 8, 1), (3, 3, 3)])
+def test_a_number_of_workers_that_was_not_given_is_that_of_where_it_runs(given, begins, goes_on, begun, monkeypatch):
+    class Seen(Exception):
+        pass
+
+    def search(folder, state, *_):
+        state.save(begun.path)
+        raise Seen
+
+    monkeypatch.setattr(entry, "Search", search)
+    state = Plan.of("image-cls", SMALL, SCHEMAS).state(given)
+    for there, workers in ((SimpleNamespace(room=8), begins), (None, goes_on)):
+        with pytest.raises(Seen):
+            entry.carry_out(begun, state, Observer(), None, "", there)
+        state = raised(begun)[1]
+        assert state.workers == workers
+    state = raised(begun, 2)[1]
+    assert (state.workers, state.workers_given) == (2, True)
 
 
 def test_a_process_that_dies_between_record_and_pipeline_is_no_obstacle(begun, monkeypatch):

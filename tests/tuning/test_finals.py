@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tfpipelines.core.files import write_json
 from tfpipelines.core.observer import Observer
 from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import DivergedError, MemoryExhaustedError
@@ -43,6 +44,7 @@ def search(tmp_path):
     return SimpleNamespace(**facts, command="", observer=Observer(), begin_finals=lambda: None)
 
 
+METRICS = {"time": {"total": 1.0}}
 DONE = ("done", {"time": {"total": 1.0}})
 DEAD = ("dead", "killed by signal 9")
 
@@ -59,6 +61,19 @@ def test_so_can_one_whose_workers_are_killed(search):
     results, error = run_finals(search, pool)
     assert pool.seeds == [0, 1, 0] and results[1] == DONE[1]
     assert "seed 0 could not be finished: its worker died 2 times: killed by signal 9." in str(error)
+
+
+def test_a_final_run_that_is_done_but_could_not_tell_is_taken(search):
+    class Silent(Workers):
+        def start(self, setup, log):
+            child = search.folder.child(f"final/seed-{setup['seed']}")
+            write_json(child / "metrics.json", METRICS)
+            child.set_status("done")
+            return super().start(setup, log)
+
+    pool = Silent([("lost", "lost with its node"), DEAD])
+    results, error = run_finals(search, pool)
+    assert pool.seeds == [0, 1] and results == {0: METRICS, 1: METRICS} and error is None
 
 
 def test_what_would_fail_again_is_told_and_the_search_is_done(search):

@@ -1,5 +1,6 @@
 """What a search does with worker processes of any kind, and what Ray's actors are taken for."""
 
+import logging
 import os
 import signal
 import sys
@@ -378,3 +379,39 @@ def test_what_ray_has_against_a_connection_is_told_in_a_sentence(address, error,
     with pytest.raises((ConfigError, ResourceError), match=told):
         cluster._connect(ray, address)
     assert (signal.getsignal(signal.SIGTERM), dict(os.environ)) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "told"),
+    [
+        (_ERRORS.NodeDiedError("gone"), None, ""),
+        (_ERRORS.TaskUnschedulableError("The node specified via NodeAffinitySchedulingStrategy"), None, ""),
+        (_ERRORS.WorkerCrashedError("crashed"), None, ""),
+        (_ERRORS.RayTaskError("trace\nModuleNotFoundError: No module named tfpipelines"), ConfigError, "cannot be used"),
+        (_ERRORS.RayTaskError("trace\nOSError: full" + 9999 * "!"), ResourceError, "could not be looked at: OSError: f"),
+        (_ERRORS.GetTimeoutError("late"), ResourceError, "has not answered"),
+    ],
+)
+def test_what_a_node_has_against_being_looked_at(error, raised, told):
+    one, ref = cluster.Cluster(FakeRay(), "auto", 1, 0, []), Ref()
+    ref.answer(error)
+    if raised is None:
+        assert one._answer("node n1", ref) is None
+        return
+    with pytest.raises(raised, match=told) as caught:
+        one._answer("node n1", ref)
+    assert len(str(caught.value)) < 700
+
+
+def test_a_connection_leaves_no_traces(monkeypatch):
+    worker, logger = SimpleNamespace(_worker_logs_enabled=True), logging.getLogger("ray")
+    before = logger.level, logger.propagate
+
+    def init(**_):
+        logger.setLevel(logging.ERROR)
+        logger.propagate = False
+
+    ray = SimpleNamespace(init=init, shutdown=lambda: None, _private=SimpleNamespace(worker=worker))
+    with cluster._connected(ray, "auto"):
+        assert not worker._worker_logs_enabled
+    assert worker._worker_logs_enabled and (logger.level, logger.propagate) == before

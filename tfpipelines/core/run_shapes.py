@@ -89,7 +89,7 @@ SHAPES: dict[str, Any] = {
         "content": {"task": str, "(code)": {str: {"path": str, "text": str}}},
         "fingerprint": {"pipeline": dict, "versions": {str: str}}, "workers": int,
         "trials": [_TRIAL], "events": [[str, int]], "elapsed": float, "stopped": str,
-        "left_out": ([int], None), "given": bool,
+        "left_out": ([int], None), "given": bool, "workers_given": bool,
     },
     "result.json": OUTCOME,
 }

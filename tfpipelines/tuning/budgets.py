@@ -23,7 +23,7 @@ def continued(
         folder: of the search, locked.
         pipeline: as its pipeline.yaml has it now.
         changes: budgets by dotted key.
-        workers: trials at a time; None: as before.
+        workers: trials at a time; None: as before, or what there is room for if that was never given.
 
     Returns:
         Pipeline and state, and what there is to say; no budget is higher than before where that is nothing.
@@ -39,7 +39,8 @@ def continued(
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     if workers not in (None, state.workers):
         notes.append(f"{workers} trials at a time; before: {state.workers}")
-        state.workers = workers or state.workers
+    if workers is not None:
+        state.workers, state.workers_given = workers, True
     before, after = _raised(state, pipeline, changes)
     if after:
         _require_further_trials(folder, state, pipeline)

@@ -102,7 +102,7 @@ class Cluster:
             for node, answer, call in answers:
                 name = f"node {node['NodeManagerAddress']}"
                 if (found := self._answer(name, call)) is None:
-                    tell(f"{name} of the cluster is gone")
+                    tell(f"{name} of the cluster is left out: it is gone, or what Ray has started there has died")
                     continue
                 trouble, there = found
                 if trouble:
@@ -176,7 +176,7 @@ def connect(address: str, resources: Resources) -> Iterator[Cluster]:
 @contextmanager
 def _connected(ray, address: str) -> Iterator[None]:
     """A connection of this process, which Ray then leaves as it was."""
-    logger, shows = logging.getLogger("ray"), ray._private.worker._worker_logs_enabled
+    logger, shows = logging.getLogger("ray"), getattr(ray._private.worker, "_worker_logs_enabled", True)
     level, propagates = logger.level, logger.propagate
     try:
         _connect(ray, address)

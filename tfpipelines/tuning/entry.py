@@ -34,6 +34,8 @@ def carry_out(
         SearchError, ConfigError, DataError, ResourceError, Interrupted: status.json then says so.
     """
     with ending(folder):
+        if not state.workers_given:
+            state.workers = cluster.room if cluster else 1
         search = Search(folder, state, observer, stop, command)
         with _workers(search, cluster) as pool:
             if not search.ended:

@@ -78,10 +78,14 @@ class Plan:
         content["data"] |= {key: getattr(pipeline.data, key) for key in paths if key in content["data"]}
         return replace(self, pipeline=pipeline, content=content)
 
-    def state(self, workers: int) -> State:
-        """That of a search that has not begun."""
+    def state(self, workers: int | None) -> State:
+        """That of a search that has not begun.
+
+        Args:
+            workers: trials at a time; None: what there is room for.
+        """
         fingerprint = {"pipeline": config.as_dict(self.pipeline), "versions": versions(self.pipeline)}
-        return State(self.content, fingerprint, workers, given=self.given)
+        return State(self.content, fingerprint, workers or 1, given=self.given, workers_given=workers is not None)
 
 
 def unchanged_state(folder: RunFolder, pipeline: config.Pipeline) -> State:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import ResourceError
 from .child import begin
-from .workers import Worker, Workers
+from .workers import HELD, Worker, Workers
 
 _PRELOADED = [
     "tfpipelines.tuning.preload_first",
@@ -117,7 +117,9 @@ class Pool(Workers[LocalWorker]):
         if not alive:
             code = worker.process.exitcode
             how = f"killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
-            messages.append((worker, "dead", how))
+            if code == HELD:
+                how = "kept from its folder, which a process of another node still holds"
+            messages.append((worker, "lost" if code == HELD else "dead", how))
             self.remove(worker)
         return messages
 

@@ -112,6 +112,8 @@ class State:
         given: whether the user has given the batch sizes of the space, not only the pipeline's file.
         raised: {`time`, `before`, `after`} of each time that budgets were raised, the last two {budget: value}.
         finals_of: number of the trial whose values the final runs have; None before there are any.
+        workers_given: whether the user has given their number, or an earlier version has begun the search; else it is
+            as many as there is room for on the cluster where it goes on, in one machine 1.
     """
 
     content: dict[str, Any]
@@ -125,6 +127,7 @@ class State:
     given: bool = False
     raised: list[dict[str, Any]] = field(default_factory=list)
     finals_of: int | None = None
+    workers_given: bool = True
 
     def save(self, folder: Path) -> None:
         """Writes search.json."""

@@ -31,10 +31,15 @@ from ..tasks.base import Task
 from ..tasks.trainable import Trainable
 from .attempt import PAUSED, Halt, Halted, attempt, begin_part, kept, print_trace
 from .state import BATCH_SIZE, RESULT
+from .workers import HELD
 
 _PATIENCE = 30.0  # seconds in which a thread begins, or that a process which is about to die still holds a folder of
 # this machine; of another one it is held until its lease has run out
 _COURTESY = 5.0  # of them, for a process of an earlier supervisor, which may write nothing any more
+
+
+class _HeldElsewhereError(RunInUseError):
+    """A node that is cut off from the cluster, but not from the folder, still works on a trial."""
 
 
 class Line:
@@ -107,6 +112,9 @@ def main(connection, setup: dict[str, Any]) -> None:
                 {"trial": _trial, "final": _final}[setup["kind"]](line, halt, setup)
         except Halted as end:
             line.send("halted", str(end))
+        except _HeldElsewhereError:
+            print_trace()
+            os._exit(HELD)
     os._exit(0)  # nothing is left to be done, and TensorFlow's own end takes its time
 
 
@@ -231,8 +239,11 @@ def _held(folder: RunFolder, within: str):
             return
         except TakenOverError:
             raise
-        except RunInUseError:  # whoever worked on it on another node may live until its lease has run out
-            if time.monotonic() - began > _PATIENCE + (SECONDS if beats_elsewhere(folder.path) else 0):
+        except RunInUseError as error:  # whoever worked on it on another node may live until its lease has run out
+            elsewhere = beats_elsewhere(folder.path)
+            if time.monotonic() - began > _PATIENCE + (SECONDS if elsewhere else 0):
+                if elsewhere:
+                    raise _HeldElsewhereError(error.cause, error.remedy) from error
                 raise
             time.sleep(0.1)
 
