@@ -33,6 +33,7 @@ def test_a_container_is_described(tmp_path, tfpipe):
     service = yaml.safe_load((numbered / "kserve.yaml").read_text())
     (container,) = service["spec"]["predictor"]["containers"]
     assert service["metadata"]["name"] == "my-model" and container["image"] == "my-model:1"
+    assert 'name: "my-model"' in (numbered / "kserve.yaml").read_text()  # of digits alone it would be a number
     security = container["securityContext"]
     assert security["runAsNonRoot"] and security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"]
     assert tfpipe("serve", numbered, "--dockerfile").code == 2  # nothing is written over

@@ -10,7 +10,7 @@ pytest.importorskip("prometheus_client", reason="serving needs prometheus_client
 
 from tfpipelines.serve.access import OPEN, Access
 from tfpipelines.serve.app import make_router
-from tfpipelines.serve.items import KINDS
+from tfpipelines.serve.items import KINDS, Item
 from tfpipelines.serve.limits import Limits
 from tfpipelines.serve.openapi import bodies, document
 from tfpipelines.serve.parsing import Parser
@@ -69,11 +69,10 @@ def test_inputs_are_those_that_are_taken(takes):
     asked = lambda value: parser.items("application/json", json.dumps({"inputs": [value]}).encode())
     for value in INPUTS[takes]:
         assert fits(value, schema), value
-        assert asked(value)
+        assert isinstance(asked(value)[0], Item), value
     for value in WRONG[takes]:
         assert not fits(value, schema), value
-        with pytest.raises(Problem):
-            asked(value)
+        assert isinstance(asked(value)[0], Problem), value
     example = told["paths"]["/v1/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert fits(example["inputs"][0], schema)
 

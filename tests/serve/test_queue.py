@@ -60,7 +60,8 @@ def test_batches_hold_what_goes_together():
 
 def test_limits():
     assert parse_limits(["items=4", "seconds=0.5"]) == Limits(items=4, seconds=0.5)
-    for word in ("items", "itmes=4", "items=0", "items=1.5", "seconds=inf", "seconds=nan", "body=x", "queue=-1"):
+    for word in ("items", "itmes=4", "items=0", "items=1.5", "seconds=inf", "seconds=nan", "body=x", "queue=-1",
+                 "seconds=1e300", "items=1e300"):  # fmt: skip
         with pytest.raises(ConfigError, match="--limit"):
             parse_limits([word])
 

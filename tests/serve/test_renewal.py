@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import threading
 import time
 
@@ -99,3 +100,28 @@ def test_another_task_does_not_take_over(tmp_path):
     finally:
         _, said = server.end()
     assert "another task" in said
+
+
+def test_a_version_is_proven_though_all_connections_are_used(tmp_path):
+    """And one whose kept samples are damaged is looked at again once they are not."""
+    numbered = tmp_path / "numbered"
+    numbered.mkdir()
+    put(numbered, 1)
+    server = Server(numbered, "--limit=connections=4").wait()
+    beside = tmp_path / "proof_samples"
+    beside.mkdir()
+    samples = json.loads((numbered / "1" / "proof_samples.json").read_text())
+    (beside / "numbered-2.json").write_text(json.dumps({"samples": [{"x": 1}]}))
+    try:
+        put(numbered, 2, kept=0)
+        until(lambda: counted(server, "failed") == 1)
+        opened = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
+        (beside / "numbered-2.json").write_text(json.dumps(samples))
+        opened[0].settimeout(8)
+        asked = b"GET /v1/model HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        until(lambda: opened[0].sendall(asked) or b'"version":"2"' in opened[0].recv(65536), 20)
+        for connection in opened:
+            connection.close()
+    finally:
+        _, said = server.end()
+    assert "proof_samples/numbered-2.json is damaged" in said and "version 2 has taken over" in said

@@ -45,7 +45,7 @@ class Access:
         if not self._is_known(host):
             cause = "The header Host names another server."
             raise Problem("malformed", cause, "Start the server with --allow-host NAME if it is one of its names.")
-        if (origin := headers.get("origin")) and urlsplit(origin).netloc.lower() != host.lower():
+        if (origin := headers.get("origin")) and _place(origin) != host.lower():
             raise Problem("forbidden", "The request comes from the page of another site.", "Call the server itself.")
         if self.token is None or path in OPEN:
             return
@@ -101,6 +101,14 @@ def _token_of(file: str | None) -> bytes | None:
         cause = f"{where}: the token must have {_SHORTEST} characters or more, of ASCII and without spaces."
         raise ConfigError(cause, "Make one: python -c 'import secrets; print(secrets.token_urlsafe())'")
     return text.encode()
+
+
+def _place(origin: str) -> str:
+    """Host and port of a header Origin, in lower case; "" if it is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _host_name(host: str) -> str:

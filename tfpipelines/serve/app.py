@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from .access import Access
 from .asking import answers
 from .batching import Told
-from .body import read_body
+from .body import parsed, read_body
 from .guard import Guard
 from .items import Item
 from .open_inference import OpenInference
@@ -67,20 +67,23 @@ class _Handlers:
     async def predict(self, request: Request) -> Response:
         """Predictions for the inputs in the body."""
         service = self._service
-        proving = request.scope["state"]
-        service.require_ready(proving.get("proving", False))
+        version, proving = request.scope["state"].get("version"), request.scope["state"].get("proving", False)
+        service.require_ready(proving)
         explain = wants(request, "explain")
-        with service.using(proving.get("version")) as pool:
+        with service.using(version) as pool:
             if explain:
                 service.require_explains(pool)
             parser = service.parser(pool)
             body = await read_body(request, service.limits)
-            items = parser.items(request.headers.get("content-type", ""), body)
+            kind = request.headers.get("content-type", "")
+            given = await parsed(body, lambda body: parser.items(kind, body))
             del body
-            told = await answers(service, pool, request, items, explain)
+            items = [item for item in given if isinstance(item, Item)]
+            asked = iter(await answers(service, pool, request, items, explain, proving) if items else ())
+        told = [next(asked) if isinstance(item, Item) else Told(problem=item) for item in given]
         if len(told) == 1 and (problem := told[0].problem):
             raise problem
-        parts = [_record(item, one) for item, one in zip(items, told)]
+        parts = [_record(item, one) for item, one in zip(given, told)]
         head = JSONResponse(pool.model).body
         return Response(b"".join([b'{"model":', head, b',"predictions":[', b",".join(parts), b"]}"]), media_type=_JSON)
 
@@ -127,7 +130,8 @@ def wants(request: Request, name: str) -> bool:
     return value in ("1", "true")
 
 
-def _record(item: Item, told: Told) -> bytes:
+def _record(item: Item | Problem, told: Told) -> bytes:
     if told.problem is None:
         return told.records
-    return bytes(JSONResponse({"item": item.name, "error": told.problem.facts()}).body)
+    name = item.name if isinstance(item, Item) else item.item
+    return bytes(JSONResponse({"item": name, "error": told.problem.facts()}).body)

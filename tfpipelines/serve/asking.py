@@ -14,18 +14,21 @@ from .pool import Pool
 from .service import Service
 
 
-async def answers(service: Service, pool: Pool, request: Request, items: list[Item], explain: bool) -> list[Told]:
+async def answers(
+    service: Service, pool: Pool, request: Request, items: list[Item], explain: bool, proving: bool = False
+) -> list[Told]:
     """What the model says of each, while the client waits.
 
     Args:
         pool: see `Service.using`.
+        proving: see `Service.predict`.
 
     Raises:
         Problem: see `Service.predict`.
         Gone: if the client does not wait any more.
     """
     async with _watched(request) as gone:
-        told = await service.predict(pool, items, explain, gone)
+        told = await service.predict(pool, items, explain, gone, proving)
     if told is None:
         raise Gone
     return told

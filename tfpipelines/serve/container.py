@@ -43,12 +43,12 @@ _KSERVE = """\
 apiVersion: serving.kserve.io/v1beta1
 kind: InferenceService
 metadata:
-  name: {name}
+  name: "{name}"
 spec:
   predictor:
     containers:
       - name: kserve-container
-        image: {image}
+        image: "{image}"
         args: ["--allow-host", "{name}.default.example.com"]  # the name of the address in the cluster
         ports: [{{containerPort: 8000, protocol: TCP}}]
         readinessProbe: {{httpGet: {{path: /v2/health/ready, port: 8000}}, periodSeconds: 2}}
@@ -66,7 +66,7 @@ spec:
       - name: tmp
         emptyDir: {{}}
       - name: token
-        secret: {{secretName: {name}-token}}
+        secret: {{secretName: "{name}-token"}}
 """
 
 

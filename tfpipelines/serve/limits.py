@@ -8,6 +8,9 @@ from typing import Any
 from ..core.words import nearest
 from ..errors import ConfigError
 
+_LARGEST = 2**53  # whole number
+_LONGEST = 86_400  # seconds or milliseconds
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -19,6 +22,7 @@ class Limits:
         pixels: of an image, by its header.
         side: pixels of the longer side of an image.
         text: bytes of a text, as UTF-8.
+        rows: of a series.
         queue: inputs that wait for a worker.
         seconds: until a request is answered, from when its body is there.
         body_seconds: until its headers, and then its body, have come.
@@ -33,6 +37,7 @@ class Limits:
     pixels: int = 20_000_000
     side: int = 20_000
     text: int = 100_000
+    rows: int = 100_000
     queue: int = 64
     seconds: float = 10.0
     body_seconds: float = 10.0
@@ -46,7 +51,7 @@ def parse_limits(words: Iterable[str]) -> Limits:
     """Limits that are asked for, as `name=value`; the others are as usual.
 
     Raises:
-        ConfigError: for an unknown name, or a value that is no number above 0.
+        ConfigError: for an unknown name, or a value that is no number above 0, or too large a number.
     """
     kinds: dict[str, type] = {field.name: type(field.default) for field in fields(Limits)}
     given: dict[str, Any] = {}
@@ -62,7 +67,8 @@ def parse_limits(words: Iterable[str]) -> Limits:
         except (ValueError, OverflowError):
             number = math.nan
         whole = kinds[name] is not int or number == given.get(name)
-        if not (0 < number < math.inf or name == "batch_ms" and number == 0) or not whole:
-            what = "a whole number from 1" if kinds[name] is int else "a number above 0"
+        most = _LARGEST if kinds[name] is int else _LONGEST
+        if not (0 < number <= most or name == "batch_ms" and number == 0) or not whole:
+            what = f"a whole number from 1 to {most}" if kinds[name] is int else f"a number above 0, at most {most}"
             raise ConfigError(f"--limit {name}: got {value!r}; allowed: {what}.")
     return Limits(**given)

@@ -8,7 +8,8 @@ from starlette.responses import JSONResponse, Response
 
 from .. import __version__
 from .asking import answers
-from .body import read_body
+from .body import parsed, read_body
+from .items import Item
 from .parsing import parse_json
 from .problems import Problem
 from .service import Service
@@ -55,11 +56,17 @@ class OpenInference:
             raise Problem("unsupported", "Binary tensors are not taken.", "Send the data as JSON.")
         with service.using() as pool:
             facts = self._known(request)
-            document = parse_json(await read_body(request, service.limits))
-            tensors = read_tensors(document, input_specs(facts))
-            wanted = _wanted(document, output_specs(facts))
-            items = items_of(tensors, facts, service.limits)
-            del tensors
+
+            def parse(body: bytes) -> tuple[Any, list[Spec], list[Item]]:
+                document = parse_json(body)
+                tensors = read_tensors(document, input_specs(facts))
+                return (
+                    document.get("id"),
+                    _wanted(document, output_specs(facts)),
+                    items_of(tensors, facts, service.limits),
+                )
+
+            given, wanted, items = await parsed(await read_body(request, service.limits), parse)
             told = await answers(service, pool, request, items, False)
         for number, one in enumerate(told):
             if problem := one.problem:
@@ -67,8 +74,8 @@ class OpenInference:
                 raise Problem(problem.code, f"{problem.cause}{where}", problem.remedy, problem.item, problem.headers)
         records = json.loads(b"[" + b",".join(one.records for one in told) + b"]")
         response = {"model_name": facts["name"], "model_version": facts["version"]}
-        if isinstance(document.get("id"), str):
-            response["id"] = document["id"]
+        if isinstance(given, str):
+            response["id"] = given
         return JSONResponse({**response, "outputs": response_tensors(records, wanted)})
 
     # --- details

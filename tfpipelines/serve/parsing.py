@@ -5,13 +5,17 @@ import binascii
 import csv
 import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .items import Item
 from .limits import Limits
 from .problems import Problem
 
+_CELLS = 1_000_000  # of a table
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # or an escaped backslash with such letters
 _TAKES = {  # what a model takes -> what can be sent to it
     "image": "an image (Content-Type: image/png or such), several as multipart/form-data, or JSON with base64",
     "text": "text/plain, or application/json",
@@ -33,28 +37,30 @@ class Parser:
 
     Args:
         takes: what it takes, see `items.KINDS`.
-        limits: of items and texts.
+        limits: of items, texts and rows.
     """
 
     def __init__(self, takes: str, limits: Limits):
         self._takes, self._limits = takes, limits
 
-    def items(self, content_type: str, body: bytes) -> list[Item]:
-        """The inputs in a body.
+    def items(self, content_type: str, body: bytes) -> list[Item | Problem]:
+        """The inputs in a body; in place of one that cannot be taken, why.
 
         Args:
             content_type: the header of that name.
 
         Raises:
-            Problem: if it is of another kind, malformed, or too much.
+            Problem: if the body is of another kind, malformed, or too much.
         """
         kind = content_type.partition(";")[0].strip().lower()
+        _require_utf8(kind, content_type)
         if not body:
             raise Problem("malformed", "The body is empty.", f"Send {_TAKES[self._takes]}.")
         items = self._parsed(kind, content_type, body)
         if not items:
             raise Problem("malformed", "There is no input in the body.", f"Send {_TAKES[self._takes]}.")
-        return self._within_limits(items)
+        self._require_few(len(items), "inputs")
+        return items
 
     def of_values(self, values: list[Any]) -> list[Item]:
         """Inputs as JSON values.
@@ -62,10 +68,23 @@ class Parser:
         Raises:
             Problem: if one is not what the model takes, or too much.
         """
+        self._require_few(len(values), "inputs")
         of: Callable[[str, Any], Item] = getattr(self, f"_{self._takes}")
-        return self._within_limits([of(str(number), value) for number, value in enumerate(values)])
+        return [of(str(number), value) for number, value in enumerate(values)]
 
-    def _parsed(self, kind: str, content_type: str, body: bytes) -> list[Item]:
+    def _each(self, values: Iterable[tuple[str, Any]]) -> list[Item | Problem]:
+        """Of names and JSON values, or bytes of a text."""
+        of: Callable[[str, Any], Item] = getattr(self, f"_{self._takes}")
+        found: list[Item | Problem] = []
+        for name, value in values:
+            try:
+                found.append(of(name, value))
+            except Problem as problem:
+                problem.item = name
+                found.append(problem)
+        return found
+
+    def _parsed(self, kind: str, content_type: str, body: bytes) -> list[Item | Problem]:
         takes = self._takes
         if kind == "application/json":
             return self._of_json(body)
@@ -74,51 +93,55 @@ class Parser:
         if kind.startswith("image/") and takes == "image":
             return [Item("image", "0", body)]
         if kind == "text/plain" and takes == "text":
-            return [self._text("0", body)]
+            return self._each([("0", body)])
         if kind in ("text/csv", "text/tab-separated-values") and takes in ("row", "series"):
             return self._of_table(body, "\t" if kind.endswith("values") else ",")
         said = f"The content type is {kind[:60]!r}" if kind else "The request says no content type"
         raise Problem("unsupported", f"{said}, and the model takes another.", f"Send {_TAKES[takes]}.")
 
-    def _within_limits(self, items: list[Item]) -> list[Item]:
-        most = self._limits.items
-        if len(items) > most:
-            raise Problem("too_large", f"The request has {len(items)} inputs, and {most} are the most.", "Send fewer.")
-        for item in items:
-            if item.kind == "text" and len(item.content) > self._limits.text:
-                cause = f"The text is longer than {self._limits.text / 1e3:g} kB."
-                raise Problem("too_large", cause, "Send a shorter one.", item.name)
-        return items
+    def _require_few(self, count: int, what: str) -> None:
+        if count > (most := self._limits.items):
+            raise Problem("too_large", f"The request has {count} {what}, and {most} are the most.", "Send fewer.")
 
     # --- forms
-    def _of_json(self, body: bytes) -> list[Item]:
+    def _of_json(self, body: bytes) -> list[Item | Problem]:
         document = parse_json(body)
         inputs = document.get("inputs") if isinstance(document, dict) else None
         if not isinstance(inputs, list):
             example = json.dumps(EXAMPLES[self._takes])
             raise Problem("malformed", 'The document has no list "inputs".', f"Send {example}.")
-        if len(inputs) > self._limits.items:
-            most = self._limits.items
-            raise Problem("too_large", f"The request has {len(inputs)} inputs, and {most} are the most.", "Send fewer.")
-        return self.of_values(inputs)
+        self._require_few(len(inputs), "inputs")
+        return self._each((str(number), value) for number, value in enumerate(inputs))
 
-    def _of_parts(self, content_type: str, body: bytes) -> list[Item]:
-        items: list[Item] = []
+    def _of_parts(self, content_type: str, body: bytes) -> list[Item | Problem]:
+        items: list[Item | Problem] = []
         for part in parts_of(content_type, body, most=4 * self._limits.items):
             if self._takes == "image":
                 items.append(Item("image", part.filename or str(len(items)), part.content))
             elif self._takes == "text":
-                items.append(self._text(part.filename or str(len(items)), part.content))
+                items += self._each([(part.filename or str(len(items)), part.content)])
             else:
                 items += self._of_table(part.content, ",")
         return items
 
-    def _of_table(self, body: bytes, delimiter: str) -> list[Item]:
+    def _of_table(self, body: bytes, delimiter: str) -> list[Item | Problem]:
         text = _utf8(body, None)
         if "\0" in text:
             raise Problem("malformed", "The table holds a NUL byte.", "Send plain CSV.")
+        series = self._takes == "series"
+        most = self._limits.rows if series else self._limits.items
+        lines: list[list[str]] = []
+        cells = 0
         try:
-            lines = [line for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if line]
+            for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+                if not line:
+                    continue
+                lines.append(line)
+                cells += len(line)
+                if len(lines) > most + 1:
+                    raise Problem("too_large", f"The table has more than {most} rows.", "Send fewer.")
+                if cells > _CELLS:
+                    raise Problem("too_large", f"The table has more than {_CELLS:,} cells.", "Send fewer.")
         except csv.Error as error:
             raise Problem("malformed", f"The table cannot be read: {error}.", "Send CSV.") from error
         if len(lines) < 2:
@@ -126,17 +149,17 @@ class Parser:
             raise Problem("malformed", cause, "Send a first line that names the columns.")
         header, *rows = lines
         header = [name.strip() for name in header]
-        for number, row in enumerate(rows, 2):
+        wrong: dict[int, Problem] = {}  # number of a row -> why
+        for number, row in enumerate(rows):
             if len(row) != len(header):
-                cause = f"Line {number} has {len(row)} cells, and the first line names {len(header)} columns."
-                raise Problem("malformed", cause, "Send as many cells as columns.")
-        records = [dict(zip(header, row)) for row in rows]
-        if self._takes == "series":
-            return [self._series("0", records)]
-        if len(records) > self._limits.items:
-            cause = f"The request has {len(records)} rows, and {self._limits.items} are the most."
-            raise Problem("too_large", cause, "Send fewer.")
-        return [self._row(str(number), record) for number, record in enumerate(records)]
+                cause = f"Line {number + 2} has {len(row)} cells, and the first line names {len(header)} columns."
+                wrong[number] = Problem("malformed", cause, "Send as many cells as columns.", str(number))
+                if series:
+                    raise wrong[number]
+        if series:
+            return self._each([("0", [dict(zip(header, row)) for row in rows])])
+        items = self._each((str(number), dict(zip(header, row))) for number, row in enumerate(rows))
+        return [wrong.get(number, item) for number, item in enumerate(items)]
 
     # --- single inputs
     def _image(self, name: str, value: Any) -> Item:
@@ -154,14 +177,15 @@ class Parser:
         if isinstance(value, dict):
             value = value.get("text")
         if isinstance(value, str):
-            try:
-                return Item("text", name, value.encode("utf-8"))
-            except UnicodeEncodeError as error:
-                cause = "The text holds half of a surrogate pair."
-                raise Problem("malformed", cause, "Send whole characters.", name) from error
-        if not isinstance(value, bytes):
+            content = value.encode("utf-8")
+        elif isinstance(value, bytes):
+            content = _utf8(value, name).encode("utf-8")
+        else:
             raise self._wrong(name, value)
-        return Item("text", name, _utf8(value, name).encode("utf-8"))
+        if len(content) > self._limits.text:
+            cause = f"The text is longer than {self._limits.text / 1e3:g} kB."
+            raise Problem("too_large", cause, "Send a shorter one.", name)
+        return Item("text", name, content)
 
     def _row(self, name: str, value: Any) -> Item:
         if not isinstance(value, dict) or not all(_is_cell(cell) for cell in value.values()):
@@ -171,6 +195,10 @@ class Parser:
     def _series(self, name: str, value: Any) -> Item:
         if isinstance(value, dict):
             value = value.get("rows")
+        if isinstance(value, list) and len(value) > (most := self._limits.rows):
+            raise Problem(
+                "too_large", f"The series has {len(value)} rows, and {most} are the most.", "Send fewer.", name
+            )
         plain = isinstance(value, list) and all(
             isinstance(row, dict) and all(map(_is_cell, row.values())) for row in value
         )
@@ -246,7 +274,7 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[Part]:
 
 
 def parse_json(body: bytes) -> Any:
-    """A JSON document; NaN and Infinity, which JSON lacks, are refused.
+    """A JSON document; NaN and Infinity, which JSON lacks, and halves of surrogate pairs are refused.
 
     Raises:
         Problem: if it is none.
@@ -255,11 +283,26 @@ def parse_json(body: bytes) -> Any:
     def refuse(word: str) -> None:
         raise ValueError(f"{word} is no JSON")
 
+    text = _utf8(body, None)
     try:
-        return json.loads(_utf8(body, None), parse_constant=refuse)
+        document = json.loads(text, parse_constant=refuse)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+        return document
+    except UnicodeEncodeError as error:
+        cause = "The body holds half of a surrogate pair."
+        raise Problem("malformed", cause, "Send whole characters.") from error
     except (ValueError, RecursionError) as error:
         why = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
         raise Problem("malformed", f"The body is no JSON{why}.", "Send one JSON document, in UTF-8.") from error
+
+
+def _require_utf8(kind: str, content_type: str) -> None:
+    if not kind.startswith("text/") and kind != "application/json":
+        return
+    found = _CHARSET.search(content_type)
+    if found and found[1].lower().replace("_", "-") not in ("utf-8", "utf8", "us-ascii", "ascii"):
+        raise Problem("unsupported", f"The body is in {found[1][:20]!r}.", "Send UTF-8.")
 
 
 def _utf8(content: bytes, name: str | None) -> str:

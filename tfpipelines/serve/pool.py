@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ArtifactError, ConfigError, DataError, ResourceError, TfpipelinesError
 from . import frames
+from .access import TOKEN
 from .batching import Job, Queue, Told
 from .counters import Counters
 from .items import Item
@@ -22,6 +23,7 @@ from .sources import Source
 _BY_CODE: dict[int, type[TfpipelinesError]] = {2: ConfigError, 3: DataError, 4: ResourceError, 7: ArtifactError}
 _PAUSE = 0.2  # seconds before a worker that died is started again; doubled each time it dies before it is ready
 _LONGEST_PAUSE = 10.0
+_SAME = ("sha256", "task", "kind", "takes", "classes", "columns", "threshold")  # facts of one version
 _DIES = "died of this input, twice"
 
 
@@ -43,6 +45,7 @@ class Pool:
         self.facts: dict[str, Any] = {}
         self.queue = Queue(limits)
         self.users = 0  # requests that are being read or answered
+        self.broken = False  # no worker can be started again as it is
         self._workers = [_Worker(self, max(1, _cores() // workers)) for _ in range(workers)]
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -72,13 +75,18 @@ class Pool:
         self.queue = Queue(self.limits, self.facts["together"])
         self._tasks = [asyncio.create_task(worker.serve()) for worker in (first, *others)]
 
-    def submit(self, items: list[Item], explain: bool) -> list[Job]:
+    def submit(self, items: list[Item], explain: bool, beyond: bool = False) -> list[Job]:
         """Lets inputs wait for a worker.
 
+        Args:
+            beyond: see `Queue.put`.
+
         Raises:
-            Problem: if too many wait.
+            Problem: if too many wait, or there is no worker, and none can be started.
         """
-        return self.queue.put(items, explain)
+        if self.broken and not self.alive:
+            raise _no_worker()
+        return self.queue.put(items, explain, beyond)
 
     async def drain(self, seconds: float) -> None:
         """Waits until all is answered, at most so long, then ends the workers."""
@@ -103,8 +111,11 @@ class Pool:
         return {name: self.facts.get(name) for name in ("name", "version", "sha256")}
 
     def changed(self) -> None:
-        """Called when a worker has become ready, or is no more."""
+        """Called when a worker has become ready, or is no more, or cannot be started."""
         self.queue.workers = max(1, self.alive)
+        self.broken = self.broken and not self.alive
+        if self.broken:
+            self.queue.refuse(_no_worker())
 
     def say(self, text: str) -> None:
         """Tells who runs the server."""
@@ -133,7 +144,7 @@ class _Worker:
         """Starts the process, and waits until it has the model.
 
         Raises:
-            TfpipelinesError: if it cannot.
+            TfpipelinesError: if it cannot, or it is another model than that of the other workers.
             _Died: if it is no more.
         """
         here, there = socket.socketpair()
@@ -151,7 +162,12 @@ class _Worker:
             await self.end()
             error = header["error"]
             raise _BY_CODE.get(error["exit_code"], ConfigError)(error["cause"], error["remedy"])
-        self._pool.facts = {**header["model"], "name": source.name}
+        facts = {**header["model"], "name": source.name}
+        if (known := self._pool.facts) and any(facts.get(name) != known.get(name) for name in _SAME):
+            await self.end()
+            cause = f"{source.path} holds another model than the one that was loaded first."
+            raise ArtifactError(cause, "Put it back, or start the server again.")
+        self._pool.facts = facts
         self.ready = True
         self._pool.changed()
 
@@ -166,11 +182,15 @@ class _Worker:
                 except (_Died, OSError, TfpipelinesError) as error:
                     await self.end()
                     self._pool.say(f"a worker cannot be started: {' '.join(str(error).split())}")
+                    if isinstance(error, TfpipelinesError):  # not for want of memory or such
+                        self._pool.broken = True
+                        self._pool.changed()
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                     continue
-            jobs = await self._pool.queue.batch()
+            jobs: list[Job] = []
             try:
+                jobs = await self._batch()
                 await self._answer(jobs)
             except asyncio.CancelledError:
                 self._pool.queue.again(jobs)
@@ -180,6 +200,29 @@ class _Worker:
                 self._pool.say(f"a worker {error}; it is started again")
                 await self.end()
                 self._try_again(jobs)
+
+    async def _batch(self) -> list[Job]:
+        """What it is to answer next.
+
+        Raises:
+            _Died: if the process ends before there is any.
+        """
+        assert self._reader is not None
+        batch = asyncio.ensure_future(self._pool.queue.batch())
+        ended = asyncio.ensure_future(self._reader.read(1))  # it says nothing unless it is asked
+        taken = False
+        try:
+            await asyncio.wait({batch, ended}, return_when=asyncio.FIRST_COMPLETED)
+            taken = not ended.done()
+        finally:
+            batch.cancel()
+            ended.cancel()
+            await asyncio.gather(batch, ended, return_exceptions=True)
+            if not taken and not batch.cancelled():
+                self._pool.queue.again(batch.result())
+        if taken:
+            return batch.result()
+        raise _Died(await asyncio.to_thread(_how, self.process))
 
     async def end(self) -> None:
         """Ends the process."""
@@ -235,10 +278,16 @@ class _Worker:
         self._pool.queue.again([job for job in jobs if not job.told.done()])
 
 
+def _no_worker() -> Problem:
+    cause = "The model cannot be loaded any more."
+    return Problem("not_ready", cause, "Its cause is in the server's log.", headers={"Retry-After": "10"})
+
+
 def _started(number: int) -> "subprocess.Popen[bytes]":
     begin = f"import sys; sys.path[:] = {sys.path!r}; from tfpipelines.serve.worker import main; main({number})"
     command = [sys.executable, "-c", begin]  # with -m the working folder could hide packages
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    quiet.pop(TOKEN, None)  # a worker needs none
     return subprocess.Popen(
         command, pass_fds=[number], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=quiet,
         start_new_session=True,

@@ -1,10 +1,15 @@
 """A new version in the folder of numbered exports takes over without a dropped request."""
 
 import asyncio
+import math
+import sys
+import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, TfpipelinesError
+from ..errors import ConfigError, ResourceError, TfpipelinesError
+from ..exporting.kept_samples import beside
 from .pool import Pool
 from .proof import Prover
 from .sources import Source, versions
@@ -13,6 +18,7 @@ if TYPE_CHECKING:
     from .service import Service
 
 EVERY = 1.0  # seconds between two looks into the folder
+_LONGEST = 60.0  # seconds until one that failed for want of resources is tried again; doubled from EVERY on
 
 _State = tuple[tuple[str, int, int], ...]
 
@@ -22,7 +28,7 @@ class Renewal:
 
     One that is found is loaded by workers of its own and proven through the server while the old one answers. Then it
     answers what comes, and the old one what it has. One that fails is tried again once its files change: they may have
-    been on their way.
+    been on their way; one for which there was no memory or time, after a while.
 
     Args:
         service: whose version it is.
@@ -31,14 +37,18 @@ class Renewal:
 
     def __init__(self, service: "Service", prover: Prover):
         self._service, self._prover = service, prover
-        self._failed: dict[Path, _State] = {}
+        self._failed: dict[Path, tuple[_State, float]] = {}  # as it was, and when it is tried again all the same
+        self._pause = EVERY
 
     async def watch(self) -> None:
         """For ever."""
         while self._service.source.parent is not None:
             await asyncio.sleep(EVERY)
-            if (found := await asyncio.to_thread(self._newer, self._service.source)) is not None:
-                await self._renew(*found)
+            try:
+                if (found := await asyncio.to_thread(self._newer, self._service.source)) is not None:
+                    await self._renew(*found)
+            except OSError as error:
+                self._service.say(f"newer versions cannot be looked for: {error.strerror}")
 
     def _newer(self, current: Source) -> tuple[Source, _State] | None:
         """The highest number, if it is above the current one and has not failed as it is."""
@@ -46,7 +56,8 @@ class Renewal:
         for number, folder in reversed(versions(current.parent).items()):
             if number <= int(current.version):
                 return None
-            if (state := _state(folder)) != self._failed.get(folder):
+            failed, again = self._failed.get(folder, ((), 0.0))
+            if (state := _state(folder)) != failed or time.monotonic() >= again:
                 return Source(folder, current.name, str(number), current.parent), state
         return None
 
@@ -55,13 +66,19 @@ class Renewal:
         service.say(f"version {source.version} is being loaded")
         try:
             await self._take_over(source)
-        except (TfpipelinesError, OSError) as error:
+        except Exception as error:
             service.counters.versions.labels("failed").inc()
-            if not isinstance(error, OSError):  # which has another reason than these files
-                self._failed[source.path] = state
-            why = " ".join(str(error).split())
+            if isinstance(error, (ResourceError, OSError)):  # which has another reason than these files
+                self._failed[source.path] = state, time.monotonic() + self._pause
+                self._pause = min(2 * self._pause, _LONGEST)
+            else:
+                self._failed[source.path] = state, math.inf
+            if not isinstance(error, (TfpipelinesError, OSError)):  # a bug
+                traceback.print_exc(file=sys.stderr)
+            why = " ".join(str(error).split()) or type(error).__name__
             service.say(f"version {source.version} is not served, {service.source.version} stays: {why}")
         else:
+            self._pause = EVERY
             service.counters.versions.labels("loaded").inc()
             service.say(f"version {source.version} has taken over")
 
@@ -71,7 +88,7 @@ class Renewal:
         try:
             await pool.start()
             _require_same_task(service.pool, pool)
-            proof = await self._prover.of_version(source.version).prove(source.path)
+            proof = await self._prover.of_version(source.version).prove(source)
         except BaseException:
             service.candidate = None
             await pool.stop()
@@ -92,12 +109,12 @@ def _require_same_task(old: Pool, new: Pool) -> None:
 
 
 def _state(folder: Path) -> _State:
-    """Of all its files name, size and time of change."""
+    """Of all its files, and the samples of its proof, name, size and time of change."""
     found = []
-    for path in sorted(folder.rglob("*")):
+    for path in [*sorted(folder.rglob("*")), beside(folder.absolute())]:
         try:
             facts = path.stat()
-        except OSError:  # it is being moved
+        except OSError:  # it is being moved, or there are none
             continue
         found.append((str(path), facts.st_size, facts.st_mtime_ns))
     return tuple(found)

@@ -113,10 +113,12 @@ class _Server:
         from .service import Service
 
         settings, secret = self._settings, secrets.token_urlsafe()
+        own: set[tuple[str, int]] = set()  # addresses from which the server asks itself
         service = Service(self._source, settings.limits, settings.workers, self._say)
         config = uvicorn.Config(
-            make_app(service, settings.access, secret), http=protocol_of(settings.limits), ws="none", lifespan="off",
-            log_config=None, access_log=False, server_header=False, proxy_headers=False, timeout_keep_alive=30,
+            make_app(service, settings.access, secret), http=protocol_of(settings.limits, own), ws="none",
+            lifespan="off", log_config=None, log_level="error", access_log=False, server_header=False,
+            proxy_headers=False, timeout_keep_alive=30,
             timeout_graceful_shutdown=int(settings.limits.seconds) + 1,
         )  # fmt: skip
         server = uvicorn.Server(config)
@@ -130,8 +132,8 @@ class _Server:
             self._say(f"{self._source.name} at http://{f'[{host}]' if ':' in host else host}:{port}, loading")
             token = settings.access.token
             headers = {PROOF: secret} | ({"Authorization": f"Bearer {token.decode()}"} if token else {})
-            own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-            prover = Prover((own, port), headers, settings.limits)
+            near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+            prover = Prover((near, port), headers, settings.limits, own)
             await self._begin(service, prover)
             renewal = asyncio.create_task(Renewal(service, prover).watch())
             try:

@@ -13,7 +13,7 @@ from .limits import Limits
 from .parsing import Parser
 from .pool import Pool
 from .problems import Problem
-from .proof import Prover
+from .proof import NotAnswered, Prover
 from .sources import Source
 
 
@@ -108,19 +108,26 @@ class Service:
             raise Problem("malformed", cause, remedy)
 
     async def predict(
-        self, pool: Pool, items: list[Item], explain: bool, gone: asyncio.Future | None = None
+        self,
+        pool: Pool,
+        items: list[Item],
+        explain: bool,
+        gone: asyncio.Future | None = None,
+        proving: bool = False,
     ) -> list[Told] | None:
         """What the model says of each; None if the client has gone meanwhile.
 
         Args:
             pool: see `using`.
             gone: done once the client is no more there; None: it stays.
+            proving: it is the proof that asks, which the limit of inputs that wait is not for.
 
         Raises:
             Problem: if too many wait, or it takes too long.
         """
-        jobs = pool.submit(items, explain)
+        jobs = pool.submit(items, explain, proving)
         every = asyncio.gather(*(job.told for job in jobs))
+        every.add_done_callback(_seen)
         waits: set[asyncio.Future] = {every} if gone is None else {every, gone}
         try:
             done, _ = await asyncio.wait(waits, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +152,7 @@ class Service:
         self._prover = prover
         await self.pool.start()
         self.state = "proving"
-        self.proof = await prover.prove(self.source.path)
+        self.proof = await prover.prove(self.source)
         self.counters.version.set(int(self.source.version))
         self.state = "ready"
 
@@ -169,7 +176,7 @@ class Service:
         """Proves it again. Where that fails, nothing is answered any more until it succeeds.
 
         Raises:
-            Problem: while it is not ready, or if it fails.
+            Problem: while it is not ready, if it fails, or if there is no time for it, which changes nothing.
         """
         if self.state != "unproven":
             self.require_ready()
@@ -177,16 +184,25 @@ class Service:
         async with self._proving:
             pool = self.pool
             try:
-                proof = await self._prover.prove(self.source.path)
+                proof = await self._prover.prove(self.source, again=self.proof.get("samples", 0) > 0)
                 if pool is self.pool:  # no newer version has taken over
                     self.proof, self.state = proof, "ready"
+            except NotAnswered as error:
+                raise Problem("busy", error.cause, error.remedy, headers={"Retry-After": "10"}) from error
             except TfpipelinesError as error:
+                self.say(f"version {self.source.version} is not proven any more: {' '.join(str(error).split())}")
                 if pool is self.pool:
                     self.state = "unproven"
-                raise Problem("not_ready", error.cause, error.remedy) from error
+                raise Problem("not_ready", "The proof has failed.", "Its cause is in the server's log.") from error
         return self.proof
 
     async def stop(self) -> None:
         """Answers what waits, then ends the workers."""
         self.state = "draining"
         await asyncio.gather(self.pool.drain(self.limits.seconds), *self._leaving)
+
+
+def _seen(every: asyncio.Future) -> None:
+    """Looks at how it has ended, which asyncio would complain about otherwise."""
+    if not every.cancelled():
+        every.exception()

@@ -20,12 +20,14 @@ class Source(NamedTuple):
         name: what the model is called.
         version: the number of an export; "1" of a run.
         parent: folder of the numbered exports in which newer versions appear; None where there are none.
+        exported: False: it is a run.
     """
 
     path: Path
     name: str
     version: str
     parent: Path | None
+    exported: bool = True
 
 
 def is_export(path: Path) -> bool:
@@ -52,6 +54,8 @@ def find(path: str | Path, name: str | None = None) -> Source:
         ConfigError: if there is nothing to be served.
         ArtifactError: if a manifest is damaged.
     """
+    if name is not None and (not name.strip(". ") or "/" in name or not name.isprintable()):
+        raise ConfigError(f"--name {name!r} cannot be part of an address.", "Use letters, digits, - and _.")
     place = Path(path)
     if is_export(place):
         numbered = place.name.isdecimal()
@@ -67,7 +71,7 @@ def find(path: str | Path, name: str | None = None) -> Source:
         raise ConfigError(error.cause, error.remedy or _REMEDY) from error
     if not (run.folder / "model.keras").is_file():
         run._artifact  # noqa: B018 (which tells why there is none)
-    return Source(run.folder, name or run.folder.resolve().name, "1", None)
+    return Source(run.folder, name or run.folder.resolve().name, "1", None, exported=False)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
