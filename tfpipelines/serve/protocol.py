@@ -12,6 +12,7 @@ from .limits import Limits
 from .problems import Problem
 
 _MOST_HEADERS = 100
+_MOST_PIPELINED = 100  # requests that have come before the answer to an earlier one
 _HEAD = 65_536  # bytes of a request line with its headers, and of what follows a body
 _PIECE = 16_384  # bytes that are parsed before they are counted
 
@@ -69,6 +70,8 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
         def on_headers_complete(self) -> None:
             self._head = 0
             self._stop_waiting()
+            if len(self.pipeline) >= _MOST_PIPELINED:
+                raise _too_much()
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
@@ -80,7 +83,7 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
             super().on_message_complete()
 
         def send_400_response(self, msg: str) -> None:
-            if len(self.headers or ()) > _MOST_HEADERS:
+            if len(self.headers or ()) > _MOST_HEADERS or len(self.pipeline) >= _MOST_PIPELINED:
                 self._refuse(_too_much())
             else:
                 self._refuse(Problem("malformed", "The request is no HTTP.", "Use a client that speaks HTTP/1.1."))
@@ -97,6 +100,8 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
+            if self.pipeline and not self.transport.is_closing():  # first those that have come
+                self.flow.pause_reading()
             if self.transport.is_closing():  # once all is sent
                 self._end_later()
 
