@@ -387,8 +387,16 @@ def test_what_ray_has_against_a_connection_is_told_in_a_sentence(address, error,
         (_ERRORS.NodeDiedError("gone"), None, ""),
         (_ERRORS.TaskUnschedulableError("The node specified via NodeAffinitySchedulingStrategy"), None, ""),
         (_ERRORS.WorkerCrashedError("crashed"), None, ""),
-        (_ERRORS.RayTaskError("trace\nModuleNotFoundError: No module named tfpipelines"), ConfigError, "cannot be used"),
-        (_ERRORS.RayTaskError("trace\nOSError: full" + 9999 * "!"), ResourceError, "could not be looked at: OSError: f"),
+        (
+            _ERRORS.RayTaskError("trace\nModuleNotFoundError: No module named tfpipelines"),
+            ConfigError,
+            "cannot be used",
+        ),
+        (
+            _ERRORS.RayTaskError("trace\nOSError: full" + 9999 * "!"),
+            ResourceError,
+            "could not be looked at: OSError: f",
+        ),
         (_ERRORS.GetTimeoutError("late"), ResourceError, "has not answered"),
     ],
 )

@@ -208,7 +208,12 @@ class Actors(Workers[RemoteWorker]):
         text, errors = str(error), self._ray.exceptions
         if isinstance(error, errors.OutOfMemoryError):
             return "dead", NO_MEMORY
-        if isinstance(error, errors.NodeDiedError) or "node has died" in text or "node was" in text or getattr(error, "preempted", False):
+        if (
+            isinstance(error, errors.NodeDiedError)
+            or "node has died" in text
+            or "node was" in text
+            or getattr(error, "preempted", False)
+        ):
             return "lost", "lost with its node"
         if isinstance(error, errors.RayActorError) and not getattr(error, "actor_init_failed", False):
             return "dead", "lost with the process of its Ray actor"

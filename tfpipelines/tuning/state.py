@@ -16,7 +16,13 @@ WAIT = "wait"  # said by an oracle that must hear of a trial under way first
 BATCH_SIZE = "train.batch_size"
 EXHAUSTED = "no further combination of values"  # why a search has stopped
 FINALS = "final"  # folder of the final runs
-_LATER = ("left_out", "given", "raised", "finals_of", "workers_given")  # fields that searches of earlier versions do not have
+_LATER = (
+    "left_out",
+    "given",
+    "raised",
+    "finals_of",
+    "workers_given",
+)  # fields that searches of earlier versions do not have
 ENDED = ("completed", "pruned", "cut", "failed")
 
 
