@@ -80,3 +80,14 @@ def test_a_trial_waits_until_the_lease_of_a_node_that_is_gone_has_run_out(tmp_pa
     began = time.monotonic()
     with worker._held(RunFolder(tmp_path), "that of the search"):
         assert time.monotonic() - began > 0.8
+
+
+def test_a_folder_that_another_node_keeps_is_no_end_of_the_search(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "_PATIENCE", 0)
+    monkeypatch.setattr(worker, "SECONDS", 0)
+    monkeypatch.setattr(worker, "beats_elsewhere", lambda path: True)
+    holder = {"pid": 1, "host": "elsewhere", "boot": "", "token": "0123456789abcdef", "within": "that of the search"}
+    (tmp_path / ".lock").write_text(json.dumps(holder))
+    with pytest.raises(worker._HeldElsewhereError):
+        with worker._held(RunFolder(tmp_path), "that of the search"):
+            pass

@@ -3,7 +3,7 @@ Nothing here loads TensorFlow: the processes that it starts do.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,21 @@ class Actor:
         self._pool = Pool(1, threads)
         self._workers: dict[int, LocalWorker] = {}
         self._said: list[tuple[int, str, Any]] = []
+        self._unfit = False
 
-    def hello(self) -> list[tuple[int, str, Any]]:
-        """No messages, at once: it is there."""
-        return []
+    def hello(self, versions: dict[str, str]) -> list[tuple[int, str, Any]]:
+        """At once: it is there. No messages, or `unfit` with a sentence if the node has other versions; then it starts
+        nothing.
+
+        Args:
+            versions: by package, of the process of the search.
+        """
+        different = differences(versions, _versions(versions))
+        if not different:
+            return []
+        self._unfit = True
+        name = os.uname().nodename
+        return [(0, "unfit", f"node {name} has other versions and gets no trials: {'; '.join(different)}")]
 
     def start(
         self,
@@ -57,6 +68,8 @@ class Actor:
             number: by which it is known from now on.
             token: a file of the search's folder, and what stands in it.
         """
+        if self._unfit:
+            return
         if not _has(*token):
             self._said.append((number, "fatal", not_shared(token[0].parent, os.uname().nodename)))
             return
@@ -100,12 +113,7 @@ def examine(token: tuple[Path, str], answer: Path, packages: list[str]) -> tuple
     Returns:
         What is wrong with the folder, "" if it can be read and written; versions by package.
     """
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    found = _versions(packages)
     if not _has(*token):
         return "does not see", found
     try:
@@ -119,6 +127,26 @@ def not_shared(folder: Path, node: str, what: str = "does not see") -> ConfigErr
     """The error to be told where a node has another folder of that name, or none."""
     cause = f"All nodes of a cluster must see the folder of a search, and {node} {what} {folder}."
     return ConfigError(cause, "Begin the search in a folder that they share, as by NFS: --out /shared/runs")
+
+
+def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:
+    """What a node has of other versions, in words.
+
+    Args:
+        here: versions by package, of the process of the search.
+        there: those of the node.
+    """
+    return [f"{key}: {here[key]} here, {there.get(key, 'none')} there" for key in here if there.get(key) != here[key]]
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _has(path: Path, content: str) -> bool:

@@ -16,6 +16,9 @@ from ..errors import ResourceError
 from .child import begin
 from .workers import ENDS, NO_MEMORY, Worker, Workers
 
+_ASKED_EVERY = 5.0  # seconds
+_GOES_ON = "`tfpipe resume SEARCH --cluster ...` goes on once it is there again."
+_HEAD_PATIENCE = 20.0  # seconds without an answer of the head; after 60 s Ray ends this process
 _IDLE = 10.0  # seconds after which an actor without work gives its CPUs and GPUs back
 _PAUSE = 0.2  # seconds
 _OUT_OF_REACH = "lost, since its node was out of reach for a while"
@@ -71,13 +74,24 @@ class Actors(Workers[RemoteWorker]):
         count: of those that work at a time.
         request: makes an actor, and returns its handle.
         token: a file of the folder that all nodes share, and what stands in it.
-        tell: is told where there is no room for so many.
+        tell: is told where there is no room for so many, and which node has other versions.
+        versions: by package, that the node of an actor must have.
+        answers: whether the head of the cluster answers.
     """
 
     def __init__(
-        self, ray, count_: int, request: Callable[[], Any], token: tuple[Path, str], tell: Callable[[str], None]
+        self,
+        ray,
+        count_: int,
+        request: Callable[[], Any],
+        token: tuple[Path, str],
+        tell: Callable[[str], None],
+        versions: dict[str, str] | None = None,
+        answers: Callable[[], bool] = lambda: True,
     ):
         super().__init__(count_)
+        self._versions, self._answers, self._unfit = versions or {}, answers, dict[_Actor, str]()
+        self._heard = self._asked = time.monotonic()
         self._ray, self._request, self._token, self._tell = ray, request, token, tell
         self._actors: list[_Actor] = []
         self._numbers = count(1)
@@ -95,7 +109,7 @@ class Actors(Workers[RemoteWorker]):
 
     def _new(self) -> _Actor:
         handle = self._request()
-        actor = _Actor(handle, time.monotonic(), handle.hello.remote())
+        actor = _Actor(handle, time.monotonic(), handle.hello.remote(self._versions))
         self._actors.append(actor)
         return actor
 
@@ -119,6 +133,7 @@ class Actors(Workers[RemoteWorker]):
             for actor in list(self._actors):
                 found += self._look_at_calls(actor)
             self._look_at_actors()
+            self._look_at_head()
             if found or time.monotonic() >= until:
                 return found
 
@@ -140,6 +155,20 @@ class Actors(Workers[RemoteWorker]):
         for actor in self._free():
             if not self._of(actor) and now - actor.since > _IDLE:
                 self._end(actor)
+
+    def _look_at_head(self) -> None:
+        """Raises ResourceError where the head is gone for good, before Ray ends this process without a sentence."""
+        now = time.monotonic()
+        if now - self._asked < _ASKED_EVERY:
+            return
+        self._asked = now
+        if self._answers():
+            self._heard = now
+        elif now - self._heard > _HEAD_PATIENCE:
+            cause = (
+                f"The connection to the Ray cluster is lost: its head does not answer for {now - self._heard:.0f} s."
+            )
+            raise ResourceError(cause, _GOES_ON)
 
     def _answered(self, seconds: float) -> list[_Actor]:
         """Actors that have answered, waiting for the first at most so long."""
@@ -171,6 +200,9 @@ class Actors(Workers[RemoteWorker]):
             return self._lose(actor, *self._end_of(error))
         if actor.doubtful:
             return self._lose(actor, "lost", _OUT_OF_REACH)
+        if said and said[0][1] == "unfit":
+            self._set_aside(actor, said[0][2])
+            return []
         actor.begun = True
         workers = {worker.number: worker for worker in self._of(actor)}
         found = [(workers[number], kind, content) for number, kind, content in said if number in workers]
@@ -178,6 +210,18 @@ class Actors(Workers[RemoteWorker]):
             if kind in ENDS:
                 self._forget(worker)
         return found
+
+    def _set_aside(self, actor: _Actor, why: str) -> None:
+        """Gives the workers of an actor whose node has other versions to another one. It is not ended, and keeps its
+        CPUs and GPUs: Ray would begin the next one in the same place.
+        """
+        if why not in self._unfit.values():
+            self._tell(why)
+        self._actors.remove(actor)
+        self._unfit[actor] = why
+        for worker in self._of(actor):
+            worker.actor = self._new()
+            self._begin(worker)
 
     def _look_at_calls(self, actor: _Actor) -> list[tuple[RemoteWorker, str, Any]]:
         """Messages of the ends of workers whose actor was told something that did not come through."""
@@ -208,12 +252,8 @@ class Actors(Workers[RemoteWorker]):
         text, errors = str(error), self._ray.exceptions
         if isinstance(error, errors.OutOfMemoryError):
             return "dead", NO_MEMORY
-        if (
-            isinstance(error, errors.NodeDiedError)
-            or "node has died" in text
-            or "node was" in text
-            or getattr(error, "preempted", False)
-        ):
+        gone = isinstance(error, errors.NodeDiedError) or getattr(error, "preempted", False)
+        if gone or "node has died" in text or "node was" in text:
             return "lost", "lost with its node"
         if isinstance(error, errors.RayActorError) and not getattr(error, "actor_init_failed", False):
             return "dead", "lost with the process of its Ray actor"
@@ -239,6 +279,9 @@ class Actors(Workers[RemoteWorker]):
         self.workers.clear()
         for actor in list(self._actors):
             self._end(actor)
+        for actor in self._unfit:
+            self._ray.kill(actor.handle)
+        self._unfit.clear()
 
 
 class connected:
@@ -256,6 +299,4 @@ class connected:
     def __exit__(self, kind, error, trace) -> None:
         if isinstance(error, self._lost):
             cause = f"The connection to the Ray cluster is lost: {str(error).strip().splitlines()[0]}"
-            raise ResourceError(
-                cause, "`tfpipe resume SEARCH --cluster ...` goes on once it is there again."
-            ) from error
+            raise ResourceError(cause, _GOES_ON) from error

@@ -16,7 +16,7 @@ from ..core.config.search import Resources
 from ..core.files import atomic_write, temporary_path
 from ..core.words import counted
 from ..errors import ConfigError, ResourceError
-from .actor import TAKEN_OVER, Actor, examine, not_shared
+from .actor import TAKEN_OVER, Actor, differences, examine, not_shared
 from .actors import Actors, connected
 
 LOCAL, AUTO = "local", "auto"
@@ -77,7 +77,9 @@ class Cluster:
             tell(f"cluster {self.address}: {size} ({_amount(self.cpus, self.gpus)} each); {count} at a time are run")
             environment = {name: value for name, value in os.environ.items() if name.startswith(TAKEN_OVER)}
             actor = self.ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0)(Actor)
-            pool = Actors(self.ray, count, lambda: actor.remote(self.cpus, self.gpus, environment), token, tell)
+            request = lambda: actor.remote(self.cpus, self.gpus, environment)
+            head = self.ray.get_runtime_context().gcs_address
+            pool = Actors(self.ray, count, request, token, tell, _packages(versions), lambda: _answers(head))
             try:
                 yield pool
             finally:
@@ -91,7 +93,7 @@ class Cluster:
         """Its nodes, without those that have died meanwhile, which are told."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        here = {name: text for name, text in versions.items() if name != "backend"}
+        here = _packages(versions)
         packages, answers, nodes = [*here], [], []
         for number, node in enumerate(self.nodes):
             to = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
@@ -109,9 +111,7 @@ class Cluster:
                     raise not_shared(token[0].parent, name, trouble)
                 if not answer.is_file():
                     raise not_shared(token[0].parent, name, "has another folder of the name")
-                different = [key for key in packages if there.get(key) != here[key]]
-                if different:
-                    lines = [f"{key}: {here[key]} here, {there.get(key, 'none')} there" for key in different]
+                if lines := differences(here, there):
                     remedy = "Install the same on all nodes: results of trials hang on versions."
                     raise ConfigError(f"{name} of the cluster has other versions than this process.", remedy, lines)
                 nodes.append(node)
@@ -234,6 +234,19 @@ def _connect(ray, address: str) -> None:
         cause = f"No connection to the Ray cluster {address}: {lines[0]}"
         remedy = f"This machine must be one of its nodes: ray start --address={address}; `ray status` shows them."
         raise ConfigError(cause, remedy, lines[1:]) from error
+
+
+def _packages(versions: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in versions.items() if name != "backend"}
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _require_listener(address: str) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 from ..errors import ResourceError
 from .child import begin
-from .workers import HELD, Worker, Workers
+from .state import HELD
+from .workers import Worker, Workers
 
 _PRELOADED = [
     "tfpipelines.tuning.preload_first",

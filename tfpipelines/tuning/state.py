@@ -15,14 +15,10 @@ RESULT = "result.json"  # in the folder of a trial: what its worker found
 WAIT = "wait"  # said by an oracle that must hear of a trial under way first
 BATCH_SIZE = "train.batch_size"
 EXHAUSTED = "no further combination of values"  # why a search has stopped
+HELD = 75  # exit code of a process whose folder another node holds for too long
 FINALS = "final"  # folder of the final runs
-_LATER = (
-    "left_out",
-    "given",
-    "raised",
-    "finals_of",
-    "workers_given",
-)  # fields that searches of earlier versions do not have
+# Fields that searches of earlier versions do not have
+_LATER = ("left_out", "given", "raised", "finals_of", "workers_given")
 ENDED = ("completed", "pruned", "cut", "failed")
 
 

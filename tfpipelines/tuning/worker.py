@@ -30,8 +30,7 @@ from ..tasks import SCHEMAS, new_task
 from ..tasks.base import Task
 from ..tasks.trainable import Trainable
 from .attempt import PAUSED, Halt, Halted, attempt, begin_part, kept, print_trace
-from .state import BATCH_SIZE, RESULT
-from .workers import HELD
+from .state import BATCH_SIZE, HELD, RESULT
 
 _PATIENCE = 30.0  # seconds in which a thread begins, or that a process which is about to die still holds a folder of
 # this machine; of another one it is held until its lease has run out

@@ -9,7 +9,6 @@ from .child import begin
 
 ENDS = ("dead", "lost")  # kinds of messages that a worker has come to its end
 KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
-HELD = 75  # exit code of a process whose folder another node holds for too long
 NO_MEMORY = "killed by Ray, since its node was short of memory"
 
 
