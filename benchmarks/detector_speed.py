@@ -83,7 +83,7 @@ def pictures(peers: Path, rounds: int) -> None:
             fields = [f"model.name={name}", "evaluation.baselines=false", "evaluation.bootstrap=0"]
             run = tfpipelines.run("anomaly", fields, out=folder, observer=tfpipelines.Observer())
             model = part_of(keras.saving.load_model(run.folder / "model.keras"), "score")
-        side = int(run.pipeline["data"]["size"][0])
+            side = int(run.pipeline["data"]["size"][0])
         images = np.random.default_rng(0).integers(0, 256, (256, side, side, 3)).astype(np.uint8)
         backbone = backbones.load_backbone(source, size=(side, side))
         extractor = keras.Model(*place_features((side, side, 3), backbone, neighbours=wide, strides=strides))
