@@ -85,7 +85,9 @@ def test_a_stopwatch_tells_steps_from_the_ends_of_epochs(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     watch = Stopwatch()
-    now[0] += 7.0  # the first call compiles
+    now[0] += 3.0  # the network is built
+    watch.phase({"name": "head"})
+    now[0] += 4.0  # the first call compiles
     for epoch in (1, 2, 3):
         for done in (2, 4, 6):
             now[0] += 0.5 * 2
@@ -93,6 +95,10 @@ def test_a_stopwatch_tells_steps_from_the_ends_of_epochs(monkeypatch):
         now[0] += 3.0
     (cost,) = watch.costs()
     assert cost == Cost(step=0.5, epoch=3.0, start=7.0, together=2)
+    watch.phase({"name": ""})
+    now[0] += 2.0
+    watch.step(1, 2, 6)
+    assert [cost.start for cost in watch.costs()] == [7.0, 2.0]
 
 
 # --- what is refused

@@ -92,9 +92,8 @@ class Stopwatch(Observer):
         self.phases = [_Laps(time.perf_counter())]
 
     def phase(self, facts: dict[str, Any]) -> None:
-        if self.phases and not self.phases[-1].steps:
-            self.phases.pop()
-        self.phases.append(_Laps(time.perf_counter()))
+        if self.phases[-1].steps:  # else it is the first one, which began with the network
+            self.phases.append(_Laps(time.perf_counter()))
 
     def step(self, epoch: int, done: int, total: int) -> None:
         self.phases[-1].steps.append((epoch, done, time.perf_counter()))
@@ -132,7 +131,7 @@ def shortened(task: Trainable) -> Iterator[None]:
     if getattr(settings, "head_epochs", 0):
         short |= {"head_epochs": 3, "head_learning_rate": settings.head_learning_rate * _RATE}  # type: ignore[attr-defined]
     test = samples.rows("test")
-    others = samples.frame.index[~samples.frame["split"].isin(["test"])].to_numpy(np.int64)
+    others = np.concatenate([samples.rows("train"), samples.rows("validation")])
     task.pipeline = with_train(pipeline, short)
     samples.stand_ins = np.resize(others, len(test))
     try:

@@ -422,6 +422,7 @@ def test_a_forked_process_does_not_give_the_folder_free(tmp_path, monkeypatch):
         held.release()
         held.withdraw()
         lease.require_holder(tmp_path, token)
+        assert (tmp_path / lease.LOCK).is_file()
 
 
 def test_a_full_disk_while_waiting_is_told_as_such(tmp_path, monkeypatch):
