@@ -36,12 +36,13 @@ if TYPE_CHECKING:
 FOLDER = "measuring"
 PRECISION = "precision.json"  # in the folder of a search: what `auto` stands for in all of its trials
 _RATE = 1e-3  # of the learning rate, in a measuring run
-_CALLS = 6  # calls of the compiled function in an epoch of a first measuring run
-_MOST_CALLS = 200
+_CALLS, _EPOCHS = 6, 3  # calls of the compiled function in an epoch of a first measuring run, and its epochs
+_MOST_CALLS, _MOST_EPOCHS = 200, 40  # of a second, longer one
 _SHARE = 0.03  # of the time, for the steps of a second, longer one
 _MOST_SHARE = 0.1  # of the time that is left, which a second one may take in all
 _MARGIN = 0.01  # of the time, that is left for what was not measured
-_REPORT = 2.0  # seconds of the report and the model card
+_AROUND = 3.0  # seconds of what cannot be measured: start and end of the process, the report
+_MORE = 4  # epochs beyond those that there is time for, of which each has fewer steps then
 _REST = 0.04  # of the epochs: a smaller part of one is left out, so that each sees the whole training split
 _HEAD = 0.3  # share of the time for training that the first phase of a fine-tuning may take
 
@@ -117,19 +118,20 @@ class _Laps:
         ends = [b[2] - a[2] - b[1] * step for a, b in pairs if a[0] != b[0]]
         first = self.steps[0]
         start = max(0.0, first[2] - self.began - first[1] * step)
-        return Cost(step, max(0.0, min(ends)) if ends else 0.0, start, first[1])
+        end = statistics.median(ends[1:] or ends or [0.0])  # the first one compiles the validation
+        return Cost(step, max(0.0, end), start, first[1])
 
 
 @contextmanager
-def shortened(task: Trainable) -> Iterator[None]:
-    """Inside, the task has three short epochs, and other rows stand for those of its test split."""
+def shortened(task: Trainable, epochs: int) -> Iterator[None]:
+    """Inside, the task has so many epochs, and other rows stand for those of its test split."""
     samples, pipeline, times = cast("Sampled", task).samples, task.pipeline, dict(task.times)
     settings = pipeline.train
-    short: dict[str, Any] = {"epochs": 3, "time": None}
+    short: dict[str, Any] = {"epochs": epochs, "time": None}
     # a rate at which nothing can diverge for want of a warm-up
     short |= {"learning_rate": settings.learning_rate * _RATE, "warmup_epochs": 0.0, "early_stopping": None}
     if getattr(settings, "head_epochs", 0):
-        short |= {"head_epochs": 3, "head_learning_rate": settings.head_learning_rate * _RATE}  # type: ignore[attr-defined]
+        short |= {"head_epochs": epochs, "head_learning_rate": settings.head_learning_rate * _RATE}  # type: ignore[attr-defined]
     test = samples.rows("test")
     others = np.concatenate([samples.rows("train"), samples.rows("validation")])
     task.pipeline = with_train(pipeline, short)
@@ -160,13 +162,16 @@ def measured(
     steps, seconds = task.steps_per_epoch(), task.pipeline.train.time or 0.0
     _clear(folder)
     try:
-        after, costs, done = _once(task, maker, folder, _CALLS, evaluates)
-        wished, took = _SHARE * seconds / 3, costs[-1].step * done
-        if took < wished and done < steps:
-            longer = max(1.0, min(_MOST_CALLS / _CALLS, wished / max(took, 1e-6)))
-            whole = sum(cost.start + 3 * (cost.of_epoch(done) + (longer - 1) * done * cost.step) for cost in costs)
-            if whole < _MOST_SHARE * left():
-                costs = _once(task, maker, folder, math.ceil(_CALLS * longer), False)[1]
+        after, costs, done = _once(task, maker, folder, _CALLS, _EPOCHS, evaluates)
+        if (longer := _SHARE * seconds / _EPOCHS / max(costs[-1].of_epoch(done), 1e-6)) > 1:
+            calls, epochs = _CALLS, _EPOCHS
+            if done < steps:  # more of them
+                calls = math.ceil(_CALLS * min(longer, _MOST_CALLS / _CALLS))
+            else:
+                epochs = math.ceil(_EPOCHS * min(longer, _MOST_EPOCHS / _EPOCHS))
+            then = min(steps, done * calls // _CALLS)
+            if sum(cost.start + epochs * cost.of_epoch(then) for cost in costs) < _MOST_SHARE * left():
+                costs = _once(task, maker, folder, calls, epochs, False)[1]
         return Costs(costs, after)
     finally:
         _clear(folder)
@@ -178,6 +183,7 @@ def _once(
     maker: Callable[[RunFolder, Stopwatch], MeasuringRun],
     folder: RunFolder,
     calls: int,
+    epochs: int,
     evaluates: bool,
 ) -> tuple[float, list[Cost], int]:
     """Seconds of what follows the training, the costs of its phases, and the steps of an epoch of the last one."""
@@ -186,7 +192,7 @@ def _once(
     watch = Stopwatch()
     runner = maker(folder.child(FOLDER), watch)
     runner.whole_steps, runner.calls = task.steps_per_epoch(), calls
-    with shortened(task):
+    with shortened(task, epochs):
         after = runner.measure(task, evaluates)
     return after, watch.costs(), watch.phases[-1].steps[-1][1]
 
@@ -209,7 +215,7 @@ def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float, parts: int
     """
     settings, asked = pipeline.train, pipeline.train.time
     assert asked is not None
-    free = left - costs.evaluation - _REPORT - _MARGIN * asked / parts - sum(cost.start for cost in costs.phases)
+    free = left - costs.evaluation - _AROUND - _MARGIN * asked / parts - sum(cost.start for cost in costs.phases)
     *heads, cost = costs.phases
     fields: dict[str, Any] = {"time": None}
     spent = lambda short: sum(fields["head_epochs"] * head.of_epoch(short) for head in heads)
@@ -223,13 +229,13 @@ def fitted(pipeline: Pipeline, costs: Costs, steps: int, left: float, parts: int
     count = (free - spent(steps)) / cost.of_epoch(steps)
     epochs, short = max(1, int(count)), steps
     if count - epochs > _REST * count or count < 1:
-        epochs = max(1, math.ceil(count))
-        fits = lambda short: spent(short) + epochs * cost.of_epoch(short) <= free
-        while epochs > 1 and not fits(1):
-            epochs -= 1
-        short = max((n for n in range(1, steps + 1) if fits(n)), default=1)
-        if short > cost.together:
-            short -= short % cost.together  # else other numbers of steps would go into a call than were measured
+        takes = lambda way: spent(way[1]) + way[0] * cost.of_epoch(way[1])
+        # of whole calls as they were measured, where there is time for one
+        lengths = [*range(cost.together, steps + 1, cost.together), *range(1, min(cost.together, steps + 1))]
+        most = max(1, math.ceil(count))
+        ways = [(n, length) for n in range(1, most + _MORE + 1) for length in lengths if takes((n, length)) <= free]
+        whole = [way for way in ways if way[1] >= cost.together]
+        epochs, short = max(whole or ways, key=lambda way: (round(takes(way) / free, 2), -way[0]))
     only_head = len(costs.phases) == 1 and getattr(pipeline.model, "freeze", None) == "all"
     before = settings.head_epochs if only_head else settings.epochs  # type: ignore[attr-defined]
     fields["head_epochs" if only_head else "epochs"] = epochs
