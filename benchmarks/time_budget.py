@@ -1,7 +1,7 @@
 """Measures whether runs end in their `train.time`: seconds of the whole command by the time it was given.
 
     python benchmarks/time_budget.py                 three pipelines, two times each
-    python benchmarks/time_budget.py --share 0.5     half of these times
+    python benchmarks/time_budget.py tabular --share 0.5     half of the times of one
 
 A quiet machine is needed: what other processes do between the measuring run and the end of a run is no error of it.
 """
@@ -25,11 +25,13 @@ RUNS = {  # seconds; with early stopping a run may end before
 def main() -> None:
     """Reads the command line, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RUNS)}; by default all")
     parser.add_argument("--share", type=float, default=1.0)
-    share = parser.parse_args().share
+    options = parser.parse_args()
     print(f"{'pipeline':<12}{'train.time':>12}{'took':>9}{'ratio':>8}   decided")
-    for name, (overrides, times) in RUNS.items():
-        for asked in (round(share * seconds) for seconds in times):
+    for name in options.names or RUNS:
+        overrides, times = RUNS[name]
+        for asked in (round(options.share * seconds) for seconds in times):
             with tempfile.TemporaryDirectory() as folder:
                 seconds, run = tfpipe_run(name, Path(folder), f"train.time={asked}", *overrides)
                 train = config.read_yaml(run / "pipeline.yaml")["train"]
