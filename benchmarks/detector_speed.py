@@ -82,8 +82,8 @@ def pictures(peers: Path, rounds: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             fields = [f"model.name={name}", "evaluation.baselines=false", "evaluation.bootstrap=0"]
             run = tfpipelines.run("anomaly", fields, out=folder, observer=tfpipelines.Observer())
-            model = part_of(keras.saving.load_model(run.folder / "model.keras"), "score")
-            side = int(run.pipeline["data"]["size"][0])
+            whole = keras.saving.load_model(run.folder / "model.keras")
+            model, side = part_of(whole, "score"), int(whole.output["map"].shape[1])
         images = np.random.default_rng(0).integers(0, 256, (256, side, side, 3)).astype(np.uint8)
         backbone = backbones.load_backbone(source, size=(side, side))
         extractor = keras.Model(*place_features((side, side, 3), backbone, neighbours=wide, strides=strides))
