@@ -91,7 +91,7 @@ def cost(words: list[str], folder: Path) -> tuple[float, float]:
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{' '.join(words)} failed:\n{(folder / 'said.txt').read_text()[-2000:]}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
 
 
 def size_of(path: Path) -> float:

@@ -1,5 +1,6 @@
 """Whether a run or search that goes on is what it began as: its data, and the environment it is in."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,13 +86,25 @@ def require_same_networks(folder: RunFolder, facts: dict[str, Any]) -> None:
 
 def splits_text(table: "pd.DataFrame") -> str:
     """The content of splits.csv."""
-    return table.to_csv(index=False, lineterminator="\n")
+    return "".join(_parts_of(table))
 
 
 def write_splits(path: Path, table: "pd.DataFrame") -> None:
     """Writes splits.csv, some rows at a time: millions of them would fill the memory as one text."""
-    write = lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n", chunksize=_ROWS)
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.writelines(_parts_of(table))
+
     atomic_write(path, write)
+
+
+def _parts_of(table: "pd.DataFrame") -> Iterator[str]:
+    for first in range(0, max(1, len(table)), _ROWS):
+        some = table.iloc[first : first + _ROWS]
+        if "fingerprint" in some:
+            some = some.assign(fingerprint=some["fingerprint"].map("{:016x}".format))
+        yield some.to_csv(index=False, header=not first, lineterminator="\n")
 
 
 def require_same_splits(folder: RunFolder, text: str) -> None:

@@ -62,12 +62,12 @@ class Samples:
 
     def split_table(self) -> pd.DataFrame:
         """The content of splits.csv; `truth` stands there where more than the label is known of a sample, `group` and
-        `time` where samples are split by them.
+        `time` where samples are split by them. Fingerprints, uint64, are written as 16 hexadecimal digits: as such they
+        would take tenfold memory.
         """
         columns = ["item", "label", "split", *(name for name in ("truth", "group", "time") if name in self.frame)]
-        table = self.frame[columns]
         hashed = "fingerprint" in self.frame  # not where no sample can be read
-        return table.assign(fingerprint=self.frame["fingerprint"].map("{:016x}".format)) if hashed else table
+        return self.frame[[*columns, "fingerprint"] if hashed else columns]
 
 
 def encode_labels(frame: pd.DataFrame, classes: list[str]) -> np.ndarray:

@@ -74,7 +74,7 @@ class Loaded(Stage, ABC):
 
     @abstractmethod
     def split_table(self) -> "pd.DataFrame":
-        """That of splits.csv: item, label, split, fingerprint."""
+        """That of splits.csv: item, label, split, fingerprint, uint64."""
 
 
 class Phase:
