@@ -3,6 +3,7 @@
     python benchmarks/tune.py poor       20 trials from a poor space on digits and on reviews, beside the shipped
                                          pipelines; wall time beside that of the trials
     python benchmarks/tune.py workers    trials a minute with one worker and with two, small networks
+    python benchmarks/tune.py cluster    seconds of a search by one worker, in turn with `--cluster local` (needs ray)
     python benchmarks/tune.py memory     growth of the supervising process over 50 trials
     python benchmarks/tune.py kills      SIGKILL to a worker, the supervisor or all at a random moment, then `tfpipe
                                          resume`; 20 times
@@ -114,6 +115,23 @@ def workers(peers: Path, rounds: int) -> None:
                 rates[count].append(60 * 12 / state_of(folder)["elapsed"])
     one, two = (report(f"{count} worker{'s' * (count > 1)}", values, "trials/min") for count, values in rates.items())
     print(f"  ratio {two / one:.3f}")
+
+
+def cluster(peers: Path, rounds: int) -> None:
+    """Seconds of the whole command, and of its search, in turn; each worker has one thread."""
+    ways = {"this machine": [], "--cluster local": ["--cluster", "local"]}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    words = [*SMALL, "train.epochs=12", "search.trials=8", "search.algorithm=random", "search.pruning=none"]
+    words += ["search.resources.cpus=1", "--workers", "1"]
+    with tempfile.TemporaryDirectory() as name:
+        for _ in range(rounds):
+            for way, options in ways.items():
+                began = time.perf_counter()
+                _, folder = search("image-cls", Path(name), *words, *options)
+                seconds[way].append((time.perf_counter() - began, state_of(folder)["elapsed"]))
+    for place, what in enumerate(("whole command", "search alone")):
+        here, there = (report(f"{what}, {way}", [told[place] for told in seconds[way]]) for way in ways)
+        print(f"  ratio {there / here:.3f}")
 
 
 def memory(peers: Path, rounds: int) -> None:
@@ -328,4 +346,7 @@ def picture(curves: dict[str, list[list[tuple[int, float]]]]) -> None:
 
 
 if __name__ == "__main__":
-    main(__doc__, {"poor": poor, "workers": workers, "memory": memory, "kills": kills, "peers": peers_beside})
+    main(
+        __doc__,
+        {"poor": poor, "workers": workers, "cluster": cluster, "memory": memory, "kills": kills, "peers": peers_beside},
+    )

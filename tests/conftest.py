@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from . import pretrained, warm
+from .cluster_nodes import driver, nodes  # noqa: F401  # fixtures
 
 gc.disable()  # until the tests are collected: imports and their rewritten asserts leave nothing to collect
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -146,15 +146,19 @@ def watch(terminal, run, path, overrides, alpha, every, seed, trust):
     help="For many images or texts: so many processes, which write parts into the folder --out. The same command goes "
     "on where it was ended.",
 )  # fmt: skip
-@click.option("--block-size", **whole(1, 2048), help="With --workers: inputs of a part.")
+@click.option(
+    "--cluster", metavar="ADDRESS",
+    help="As --workers, by processes on a Ray cluster: HOST:PORT, auto (that of this machine) or local.",
+)  # fmt: skip
+@click.option("--block-size", **whole(1, 2048), help="With --workers or --cluster: inputs of a part.")
 @click.option(
     "--format", "form", type=click.Choice(("csv", "parquet")), default="csv", show_default=True,
-    help="With --workers: of the parts.",
+    help="With --workers or --cluster: of the parts.",
 )  # fmt: skip
 @trust_option
 def predict(
-    terminal, run, inputs, texts, out, explain, batch_size, safe_csv, keep_columns, points, follow, workers, block_size,
-    form, trust,
+    terminal, run, inputs, texts, out, explain, batch_size, safe_csv, keep_columns, points, follow, workers, cluster,
+    block_size, form, trust,
 ):  # fmt: skip
     """Predict for files, folders, globs, tables or texts; `-` takes them from stdin: a table, or one in each line.
 
@@ -177,14 +181,14 @@ def predict(
         )
     if follow and (texts or explain or inputs != ["-"]):
         raise click.UsageError("--follow goes with `-` alone, and without --text and --explain.")
-    if workers:
+    if workers or cluster:
         if texts or explain or points or follow or "-" in inputs or not out:
-            told = (
-                "--workers goes with PATH... and --out DIR, and without --text, --explain, --points, --follow and `-`."
-            )
-            raise click.UsageError(told)
+            option = "--workers" if workers else "--cluster"
+            beside = "with PATH... and --out DIR, and without --text, --explain, --points, --follow and `-`"
+            raise click.UsageError(f"{option} goes {beside}.")
         form = {"block_size": block_size, "form": form, "safe_csv": safe_csv, "keep_columns": keep_columns}
-        given = {"workers": workers, "overrides": overrides, "batch_size": batch_size, "trust": trust, **form}
+        given = {"overrides": overrides, "batch_size": batch_size, "trust": trust, **form}
+        given |= {"workers": workers, "cluster": cluster}
         return _predict_files(terminal, run, inputs, out, given)
     loaded = opened(terminal, run, trust)
     if follow:

@@ -4,13 +4,15 @@ import csv
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..core.config import parse_overrides
 from ..core.config.images import PixelData
+from ..core.config.search import Resources
 from ..core.files import atomic_write, plain
 from ..core.lock import locked
 from ..core.observer import Observer
@@ -22,8 +24,10 @@ from ..errors import ConfigError, Interrupted, ResourceError
 from ..result import Overrides, Run, open_run
 from ..tasks import task_class
 from ..tasks.abilities import Ability
+from ..tuning.cluster import Cluster, connect
+from ..tuning.plan import versions
 from ..tuning.pool import Pool
-from ..tuning.workers import Worker, Workers
+from ..tuning.workers import BLOCKS, Worker, Workers
 from .blocks import ERRORS, FILE, FORMS, LOG, Plan, answer_hash
 from .child import begin
 
@@ -53,13 +57,14 @@ def predict_files(
     inputs: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
-    workers: int = 1,
+    workers: int | None = None,
     overrides: Overrides = (),
     batch_size: int = 128,
     block_size: int = 2048,
     form: str = "csv",
     keep_columns: bool = False,
     safe_csv: bool = False,
+    cluster: str | None = None,
     observer: Observer | None = None,
     trust: bool = False,
 ) -> Predictions:
@@ -71,16 +76,21 @@ def predict_files(
         inputs: paths of files, folders and tables, glob patterns, URLs.
         out: a folder, made if missing, for `part-000000.csv` and so on: a row for each input, in order, as
             `Run.predict` has it, always with a column `error`; `_errors.csv`: the inputs that could not be read.
-        workers: processes, with a GPU of their own where there are several.
+        workers: processes, with a GPU of their own where there are several; by default 1, on a cluster as many as it
+            has room for.
         overrides, batch_size, keep_columns: as those of `Run.predict`.
         block_size: inputs of a block, rounded up to whole batches.
         form: of the parts, csv or parquet.
         safe_csv: put an apostrophe before text in CSV that a spreadsheet would take for a formula.
+        cluster: of Ray, on whose nodes the processes run, each on one core and, where nodes have them, with one GPU:
+            HOST:PORT, `auto` (that of which this machine is a node) or `local` (one of this process alone). All nodes
+            see the run, the inputs and `out` under the same paths.
         observer: is told how it goes.
         trust: as in `load`.
 
     Raises:
-        ConfigError: if the run has no model, or predicts neither images nor texts; or if `out` holds something else.
+        ConfigError: if the run has no model, or predicts neither images nor texts; if `out` holds something else; or if
+            there is no such cluster.
         DataError: if the inputs are others than those of the parts that are there.
         RunInUseError: if another process writes there.
         ResourceError, Interrupted: call it again.
@@ -89,7 +99,7 @@ def predict_files(
 
     observer = observer or Observer()
     for name, value in (("workers", workers), ("batch_size", batch_size), ("block_size", block_size)):
-        if value < 1:
+        if value is not None and value < 1:
             raise ConfigError(f"{name}: got {value}; allowed: a whole number from 1.")
     if form not in FORMS:
         raise ConfigError(f"form: got {form}; allowed: {', '.join(FORMS)}.")
@@ -115,9 +125,28 @@ def predict_files(
     folder = Path(out).absolute()
     if not (folder / FILE).is_file():
         _require_empty(folder)
-    with StopSignals() as stop, output_folder(folder), locked(folder, is_run=False) as token:
-        with stop.hold():
-            return _Blocks(folder, plan, names, token, observer, stop, trust).carry_out(workers)
+    if cluster is not None:
+        observer.note(f"connecting to the cluster {cluster}")
+    there = nullcontext() if cluster is None else connect(cluster, Resources(), BLOCKS)
+    with there as nodes, StopSignals() as stop, output_folder(folder), locked(folder, is_run=False) as token:
+        with stop.hold(), _processes(nodes, workers, folder, opened, observer) as pool:
+            return _Blocks(folder, plan, names, token, observer, stop, trust).carry_out(pool)
+
+
+@contextmanager
+def _processes(
+    cluster: Cluster | None, count: int | None, folder: Path, run: Run, observer: Observer
+) -> Iterator[Workers]:
+    """Those of this machine, or of the nodes of a cluster."""
+    if cluster is not None:
+        with cluster.workers(folder, count or cluster.room, versions(run.pipeline), observer.note) as actors:
+            yield actors
+        return
+    pool = Pool(count or 1)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 def _model(run: Run) -> Path:
@@ -166,9 +195,8 @@ class _Blocks:
         self._listed = False
         self._began, self._told, self._new = time.monotonic(), time.monotonic(), 0
 
-    def carry_out(self, workers: int) -> Predictions:
+    def carry_out(self, pool: Workers) -> Predictions:
         """Predicts the blocks that are missing, and writes what could not be read."""
-        pool = Pool(workers)
         try:
             with self.stop.released():
                 self._start(pool)
@@ -180,8 +208,6 @@ class _Blocks:
         except Interrupted as signal:
             signal.remedy = "What is done is kept: go on with the same command."
             raise
-        finally:
-            pool.close()
         return self._finish()
 
     def _start(self, pool: Workers) -> None:
@@ -207,6 +233,8 @@ class _Blocks:
             raise content
         elif kind == "dead":
             self._on_death(pool, worker, content)
+        elif kind == "lost":
+            self._on_loss(pool, worker, content)
         if kind in ("ready", "done"):
             if self._left:
                 worker.state, worker.assigned = "running", self._left.pop(0)
@@ -237,6 +265,16 @@ class _Blocks:
         if number is not None:
             self._left.insert(0, number)
             self.observer.warning(f"block {number}: its process was {how}; it is tried again")
+        self._start(pool)
+
+    def _on_loss(self, pool: Workers, worker: Worker, how: str) -> None:
+        """A process is gone with its machine, which says nothing about its block."""
+        number = worker.assigned
+        if worker.state == "ready" and number is None:
+            return
+        if number is not None:
+            self._left.insert(0, number)
+            self.observer.note(f"block {number}: its process was {how}; another one takes it")
         self._start(pool)
 
     def _is_done(self, number: int) -> bool:

@@ -125,8 +125,8 @@ def examine(token: tuple[Path, str], answer: Path, packages: list[str]) -> tuple
 
 def not_shared(folder: Path, node: str, what: str = "does not see") -> ConfigError:
     """The error to be told where a node has another folder of that name, or none."""
-    cause = f"All nodes of a cluster must see the folder of a search, and {node} {what} {folder}."
-    return ConfigError(cause, "Begin the search in a folder that they share, as by NFS: --out /shared/runs")
+    cause = f"All nodes of a cluster must see the folder that is written to, and {node} {what} {folder}."
+    return ConfigError(cause, "Begin in a folder that they share, as by NFS: --out /shared/runs")
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> list[str]:

@@ -1,8 +1,8 @@
 """Worker processes on the nodes of a Ray cluster.
 
-An actor takes the CPUs and GPUs of one trial. The processes of trials are forked one after the other from a server in
-it, which has loaded TensorFlow once; a trial fresh from Ray would load it every time. An actor is never restarted by
-Ray: whoever hands out work does that.
+An actor takes the CPUs and GPUs of one trial, or of one process that predicts. Processes are forked one after the other
+from a server in it, which has loaded TensorFlow once; one fresh from Ray would load it every time. An actor is never
+restarted by Ray: whoever hands out work does that.
 """
 
 import time
@@ -14,10 +14,9 @@ from typing import Any
 
 from ..errors import ResourceError
 from .child import begin
-from .workers import ENDS, NO_MEMORY, Worker, Workers
+from .workers import ENDS, NO_MEMORY, TRIALS, Work, Worker, Workers
 
 _ASKED_EVERY = 5.0  # seconds
-_GOES_ON = "`tfpipe resume SEARCH --cluster ...` goes on once it is there again."
 _HEAD_PATIENCE = 20.0  # seconds without an answer of the head; after 60 s Ray ends this process
 _IDLE = 10.0  # seconds after which an actor without work gives its CPUs and GPUs back
 _PAUSE = 0.2  # seconds
@@ -77,6 +76,7 @@ class Actors(Workers[RemoteWorker]):
         tell: is told where there is no room for so many, and which node has other versions.
         versions: by package, that the node of an actor must have.
         answers: whether the head of the cluster answers.
+        work: what they are for.
     """
 
     def __init__(
@@ -88,8 +88,10 @@ class Actors(Workers[RemoteWorker]):
         tell: Callable[[str], None],
         versions: dict[str, str] | None = None,
         answers: Callable[[], bool] = lambda: True,
+        work: Work = TRIALS,
     ):
         super().__init__(count_)
+        self._work = work
         self._versions, self._answers, self._unfit = versions or {}, answers, dict[_Actor, str]()
         self._heard = self._asked = time.monotonic()
         self._ray, self._request, self._token, self._tell = ray, request, token, tell
@@ -149,8 +151,9 @@ class Actors(Workers[RemoteWorker]):
                 self._begin(worker)
             elif now - worker.actor.since > _PENDING and not self._told:
                 self._told = True
+                piece = self._work.piece
                 self._tell(
-                    "the cluster has no room for another trial at the moment; it begins as soon as there is some"
+                    f"the cluster has no room for another {piece} at the moment; it begins as soon as there is some"
                 )
         for actor in self._free():
             if not self._of(actor) and now - actor.since > _IDLE:
@@ -168,7 +171,7 @@ class Actors(Workers[RemoteWorker]):
             cause = (
                 f"The connection to the Ray cluster is lost: its head does not answer for {now - self._heard:.0f} s."
             )
-            raise ResourceError(cause, _GOES_ON)
+            raise ResourceError(cause, _remedy(self._work))
 
     def _answered(self, seconds: float) -> list[_Actor]:
         """Actors that have answered, waiting for the first at most so long."""
@@ -181,7 +184,7 @@ class Actors(Workers[RemoteWorker]):
         if not polls:
             time.sleep(seconds)
             return []
-        with connected(self._ray):
+        with connected(self._ray, self._work):
             first, _ = self._ray.wait(list(polls), timeout=seconds)
             done = self._ray.wait(list(polls), num_returns=len(polls), timeout=0)[0] if first else []
         return [polls[poll] for poll in done]
@@ -190,7 +193,7 @@ class Actors(Workers[RemoteWorker]):
         errors = self._ray.exceptions
         poll, actor.poll = actor.poll, None
         try:
-            with connected(self._ray):
+            with connected(self._ray, self._work):
                 said = self._ray.get(poll)
         except errors.ActorUnavailableError:  # Ray does not know yet whether it is dead
             actor.doubtful = True
@@ -227,11 +230,11 @@ class Actors(Workers[RemoteWorker]):
         """Messages of the ends of workers whose actor was told something that did not come through."""
         if not actor.told:
             return []
-        with connected(self._ray):
+        with connected(self._ray, self._work):
             done, actor.told = self._ray.wait(actor.told, num_returns=len(actor.told), timeout=0)
         for call in done:
             try:
-                with connected(self._ray):
+                with connected(self._ray, self._work):
                     self._ray.get(call)
             except self._ray.exceptions.ActorUnavailableError:
                 return self._lose(actor, "lost", _OUT_OF_REACH)
@@ -289,9 +292,11 @@ class connected:
 
     Args:
         ray: the package.
+        work: what it is for.
     """
 
-    def __init__(self, ray):
+    def __init__(self, ray, work: Work):
+        self._work = work
         self._lost = (ray.exceptions.RaySystemError, ray.exceptions.LocalRayletDiedError, ray.exceptions.RpcError)
 
     def __enter__(self) -> None: ...
@@ -299,4 +304,8 @@ class connected:
     def __exit__(self, kind, error, trace) -> None:
         if isinstance(error, self._lost):
             cause = f"The connection to the Ray cluster is lost: {str(error).strip().splitlines()[0]}"
-            raise ResourceError(cause, _GOES_ON) from error
+            raise ResourceError(cause, _remedy(self._work)) from error
+
+
+def _remedy(work: Work) -> str:
+    return f"{work.goes_on[0].upper()}{work.goes_on[1:]} goes on once it is there again."

@@ -1,4 +1,4 @@
-"""The connection to a Ray cluster, refused with a reason where a search could not work there."""
+"""The connection to a Ray cluster, refused with a reason where nothing could work there."""
 
 import logging
 import os
@@ -18,6 +18,7 @@ from ..core.words import counted
 from ..errors import ConfigError, ResourceError
 from .actor import TAKEN_OVER, Actor, differences, examine, not_shared
 from .actors import Actors, connected
+from .workers import TRIALS, Work
 
 LOCAL, AUTO = "local", "auto"
 _SECONDS = 5.0  # for a connection to an address
@@ -39,6 +40,7 @@ class Cluster:
         address: as the user has named it.
         cpus, gpus: that each worker takes.
         nodes: those that have so many, as `ray.nodes` has them.
+        work: what it is for.
     """
 
     ray: Any
@@ -46,6 +48,7 @@ class Cluster:
     cpus: int
     gpus: float
     nodes: list[dict[str, Any]]
+    work: Work = TRIALS
 
     @property
     def room(self) -> int:
@@ -59,7 +62,7 @@ class Cluster:
         """Worker processes on its nodes, once all of them see the folder and have the same versions.
 
         Args:
-            folder: of the search, locked.
+            folder: of the search, or of the parts of predictions, locked.
             count: of those that work at a time.
             versions: by package, that the nodes must have; others are no packages.
             tell: is told what the cluster is like.
@@ -73,13 +76,14 @@ class Cluster:
         atomic_write(file, token[1])
         try:
             there = replace(self, nodes=self._nodes_that_do(token, versions, tell))
-            size = f"{counted(len(there.nodes), 'node')}, room for {counted(there.room, 'trial')} at a time"
+            size = f"{counted(len(there.nodes), 'node')}, room for {counted(there.room, self.work.piece)} at a time"
             tell(f"cluster {self.address}: {size} ({_amount(self.cpus, self.gpus)} each); {count} at a time are run")
             environment = {name: value for name, value in os.environ.items() if name.startswith(TAKEN_OVER)}
             actor = self.ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0)(Actor)
             request = lambda: actor.remote(self.cpus, self.gpus, environment)
             head = self.ray.get_runtime_context().gcs_address
-            pool = Actors(self.ray, count, request, token, tell, _packages(versions), lambda: _answers(head))
+            answers = lambda: _answers(head)
+            pool = Actors(self.ray, count, request, token, tell, _packages(versions), answers, self.work)
             try:
                 yield pool
             finally:
@@ -112,26 +116,30 @@ class Cluster:
                 if not answer.is_file():
                     raise not_shared(token[0].parent, name, "has another folder of the name")
                 if lines := differences(here, there):
-                    remedy = "Install the same on all nodes: results of trials hang on versions."
+                    remedy = "Install the same on all nodes: results hang on versions."
                     raise ConfigError(f"{name} of the cluster has other versions than this process.", remedy, lines)
                 nodes.append(node)
         finally:
             for _, answer, _ in answers:
                 answer.unlink(missing_ok=True)
         if not nodes:
-            cause = "All nodes of the cluster that have room for a trial are gone."
+            cause = f"All nodes of the cluster that have room for a {self.work.piece} are gone."
             raise ResourceError(cause, "`ray status` shows those there are; `tfpipe resume` goes on.")
         return nodes
+
+    @property
+    def _remedy(self) -> str:
+        return f"`ray status` shows whether it works; {self.work.goes_on} goes on."
 
     def _answer(self, name: str, call: Any) -> tuple[str, dict[str, str]] | None:
         """What `examine` has found on a node, None if that has died."""
         errors = self.ray.exceptions
         try:
-            with connected(self.ray):
+            with connected(self.ray, self.work):
                 return self.ray.get(call, timeout=_PATIENCE)
         except errors.GetTimeoutError as error:
             cause = f"{name} of the cluster has not answered for {_PATIENCE:g} s."
-            raise ResourceError(cause, "`ray status` shows whether it works; `tfpipe resume` goes on.") from error
+            raise ResourceError(cause, self._remedy) from error
         except (errors.TaskUnschedulableError, errors.NodeDiedError, errors.WorkerCrashedError):
             return None
         except errors.RayError as error:
@@ -140,18 +148,19 @@ class Cluster:
                 cause = f"tfpipelines cannot be used on {name} of the cluster."
                 raise ConfigError(cause, "Install the same version there as here, with its extra ray.", last) from error
             cause = f"{name} of the cluster could not be looked at: {last[0] if last else type(error).__name__}"
-            raise ResourceError(cause, "`ray status` shows whether it works; `tfpipe resume` goes on.") from error
+            raise ResourceError(cause, self._remedy) from error
 
 
 @contextmanager
-def connect(address: str, resources: Resources) -> Iterator[Cluster]:
+def connect(address: str, resources: Resources, work: Work = TRIALS) -> Iterator[Cluster]:
     """Connects this process to a cluster meanwhile. If a program of the user's is connected to one already, that is
     taken.
 
     Args:
         address: HOST:PORT of its head; `auto` for that of which this machine is a node; `local` for one of this process
             alone.
-        resources: what each trial takes.
+        resources: what each process takes.
+        work: what they are for.
 
     Raises:
         ConfigError: if there is none, or it is of another Ray or Python; or no node has so much.
@@ -166,11 +175,13 @@ def connect(address: str, resources: Resources) -> Iterator[Cluster]:
             gpus = 1 if any(node["Resources"].get("GPU", 0) >= 1 for node in alive) else 0
         fit = [node for node in alive if _room(node, cpus, gpus)]
         if not fit:
-            asked = f"search.resources asks for {_amount(cpus, gpus)} for each trial"
+            who = "search.resources asks for {} for each trial" if work == TRIALS else "Each process asks for {}"
             most = max((_total(node) for node in alive), default=(0, 0))
-            cause = f"{asked}, and no node of the cluster has so much: the largest has {_amount(*most)}."
-            raise ConfigError(cause, "Ask for less, as in search.resources.cpus=1, or add a larger node.")
-        yield Cluster(ray, address, cpus, gpus, fit)
+            asked, has = who.format(_amount(cpus, gpus)), _amount(*most)
+            cause = f"{asked}, and no node of the cluster has so much: the largest has {has}."
+            less = "Ask for less, as in search.resources.cpus=1, or add" if work == TRIALS else "Add"
+            raise ConfigError(cause, f"{less} a larger node.")
+        yield Cluster(ray, address, cpus, gpus, fit, work)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +11,23 @@ from .child import begin
 ENDS = ("dead", "lost")  # kinds of messages that a worker has come to its end
 KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
 NO_MEMORY = "killed by Ray, since its node was short of memory"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What processes on a cluster are for, in words.
+
+    Args:
+        piece: what a process has at a time.
+        goes_on: the command by which what has ended early goes on.
+    """
+
+    piece: str
+    goes_on: str
+
+
+TRIALS = Work("trial", "`tfpipe resume SEARCH --cluster ...`")
+BLOCKS = Work("block", "the same `tfpipe predict ... --cluster ...`")
 
 
 class Worker(ABC):
