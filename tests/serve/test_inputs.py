@@ -21,17 +21,13 @@ FILTERS = ("bilinear", "nearest", "bicubic", "lanczos3", "lanczos5")
 @pytest.mark.parametrize("name", FILTERS)
 def test_images_are_resized_as_by_the_preprocessor(name):
     random = np.random.default_rng(0)
-    tried = 0
     for resize, antialias in itertools.product(("stretch", "crop", "pad"), (True, False)):
         made = ImagePreprocessor((48, 34), 3, resize, name, antialias)
-        if not can_resize(made.settings()):
-            continue
+        assert can_resize(made.settings())
         for size in ((37, 53), (24, 17), (11, 90), (5, 4), (48, 34), (96, 68)):
             image = random.integers(0, 256, (*size, 3), np.uint8)
             apart = np.abs(resized(image, made.settings()).astype(int) - made.in_tf_data(tf.constant(image)).numpy())
             assert apart.max() <= 1 and (apart > 0).mean() < 1e-3, (resize, antialias, size)
-            tried += 1
-    assert tried >= 15
 
 
 TEXTS = [

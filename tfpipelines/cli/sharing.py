@@ -37,6 +37,12 @@ def _either(words: list[str]) -> str:
     help=f"Quantize the weights, with {', '.join(name for name, some in _EXPORTERS.items() if some.quantized)}: "
     f"to {', or to '.join(numbers.numbers for numbers in _QUANTIZED.values())}.",
 )
+@click.option(
+    "--fixed-size", is_flag=True,
+    help="Take images of the network's size alone, with "
+    f"{', '.join(name for name, some in _EXPORTERS.items() if some.any_size)}, as some accelerators and tools want it; "
+    "always with int8. Default: any size, which the graph resizes as in training.",
+)  # fmt: skip
 @click.option("--out", metavar="DIR", help="Folder of the numbered exports; default: RUN/export/FORMAT.")
 @click.option("--samples", **whole(1, 500), help="Held-out samples to replay.")
 @click.option(
@@ -53,7 +59,7 @@ def _either(words: list[str]) -> str:
     "export is. 0: none; some stay in the run folder.",
 )  # fmt: skip
 @trust_option
-def export(terminal, run, overrides, format_, quantize, out, samples, tolerance, keep_samples, trust):
+def export(terminal, run, overrides, format_, quantize, fixed_size, out, samples, tolerance, keep_samples, trust):
     """Export a run's model, and verify the result on the run's held-out samples.
 
     They are replayed through the exported model in its own runtime; if it answers differently, nothing is left behind
@@ -67,6 +73,7 @@ def export(terminal, run, overrides, format_, quantize, out, samples, tolerance,
     from ..output.printing import print_export
 
     asked = {"out": out, "samples": samples, "tolerance": tolerance, "keep": keep_samples, "overrides": overrides}
+    asked["fixed_size"] = fixed_size
     exported = exporting.export(opened(terminal, run, trust), format_, quantize, **asked, note=terminal.messages.print)
     if terminal.results:
         place = exported.folder

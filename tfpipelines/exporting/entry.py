@@ -54,6 +54,7 @@ def export(
     samples: int = 500,
     tolerance: float | None = None,
     keep: int = 0,
+    fixed_size: bool = False,
     overrides: dict[str, Any] | list[str] | tuple[str, ...] = (),
     note: Callable[[str], None] = _LOG.info,
 ) -> Exported:
@@ -72,6 +73,8 @@ def export(
         keep: at most so many of the replayed samples become part of the export, in proof_samples.json, with what the
             export says of them: `tfpipe serve` asks itself for them before it is ready. With 0, 16 of them stay in the
             run folder, where an export in the run folder is proven by them; the export holds none of the run's data.
+        fixed_size: litert and onnx take images of the network's size alone, as some accelerators and tools want it. By
+            default their graph resizes images of any size, as the model does, except with int8.
         overrides: `data.path`, where the run's data are elsewhere now, and fields that tell how to read them.
         note: called with progress messages; default: the log.
 
@@ -81,11 +84,14 @@ def export(
         ExportError: if the exported model answers differently, or cannot be made; nothing is left behind.
         ResourceError: if it cannot be written.
     """
-    exporter = _exporter(format, quantize, samples)
+    exporter = _exporter(format, quantize, samples, fixed_size)
     run = run if isinstance(run, Run) else open_run(run)
     exporter.require()
     model, task = run.model, run.own_task(overrides)
-    served, splits = task.served(model), read_table(run.folder / "splits.csv", ("item", "split"))
+    numbers = exporter.quantized[quantize] if quantize else None
+    calibrated = numbers is not None and numbers.calibrated
+    served = _sized(task.served(model), exporter.any_size and not calibrated, fixed_size)
+    splits = read_table(run.folder / "splits.csv", ("item", "split"))
     note(f"replaying samples through {run.folder.name}'s own model")
     replay = task.replayed(splits, ("test", "calibration", "validation"), samples)
     if not replay.items:
@@ -93,12 +99,10 @@ def export(
         raise ExportError("The run has held out no samples, so the export cannot be verified.", remedy)
     if replay.missing:
         note(f"{replay.missing} of the held-out samples are missing")
-    numbers = exporter.quantized[quantize] if quantize else None
     usual = (numbers.limit if numbers else LIMIT) * served.answer.tolerance
     limit = usual if tolerance is None else tolerance
     with run.errors_of_layers():
         said = expected_of(served, replay, _written(run, served), max(limit, LIMIT * served.answer.tolerance))
-    calibrated = numbers is not None and numbers.calibrated
     calibration = _calibration(task, splits, served, exporter.whole) if calibrated else None
     parent = Path(out) if out is not None else run.folder / "export" / (f"{format}-{quantize}" if quantize else format)
     with StopSignals() as stop, NewVersion(parent) as version:
@@ -168,7 +172,7 @@ def _sample(tensor: dict[str, Any]) -> str:
     return f"np.{made}((1, {shape}), np.{tensor['dtype']})" if sizes else f"np.{made}(1, np.{tensor['dtype']})"
 
 
-def _exporter(format: str, quantize: str | None, samples: int) -> Exporter:
+def _exporter(format: str, quantize: str | None, samples: int, fixed_size: bool) -> Exporter:
     """The exporter of a format, where all that is asked for can be had."""
     import keras
 
@@ -180,12 +184,23 @@ def _exporter(format: str, quantize: str | None, samples: int) -> Exporter:
     if quantize is not None and quantize not in known[format].quantized:
         allowed = [f"{' or '.join(some.quantized)} with {some.name}" for some in known.values() if some.quantized]
         raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {'; '.join(allowed)}.")
+    if fixed_size and not known[format].any_size:
+        allowed = " or ".join(some.name for some in known.values() if some.any_size)
+        raise ConfigError(f"fixed_size: got it with {format}; allowed: with {allowed}.")
     if samples < 1:
         raise ConfigError(f"samples: got {samples}; allowed: a whole number from 1.")
     if keras.backend.backend() != "tensorflow":
         cause = f"Models are exported by TensorFlow, and Keras runs on {keras.backend.backend()} here."
         raise ConfigError(cause, "Set KERAS_BACKEND=tensorflow: the model file is the same for both.")
     return known[format]
+
+
+def _sized(served: Served, any_size: bool, fixed_size: bool) -> Served:
+    """With images of any size in all graphs where that is possible and nobody wants one size."""
+    sized = served.input.of_any_size()
+    if fixed_size and sized is None:
+        raise ConfigError("fixed_size: this model takes no images.", "Export it without.")
+    return served if fixed_size or not any_size or sized is None else served._replace(input=sized)
 
 
 def _written(run: Run, served: Served) -> dict[str, tuple[Any, str | None]]:

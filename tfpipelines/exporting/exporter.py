@@ -27,7 +27,8 @@ class Quantized(NamedTuple):
     Args:
         numbers: what they are, in words.
         limit: the loss of accuracy that is allowed unless said; see `proof.require_equal`.
-        calibrated: whether ranges of values are made of training samples.
+        calibrated: whether ranges of values are made of training samples. Images then have the network's size: resized
+            in such numbers they would be other ones.
     """
 
     numbers: str
@@ -51,6 +52,7 @@ class Exporter(ABC):
         file: that which holds the model.
         packages: that have a say in the result.
         whole: whether the format takes raw samples, and so has strings and resizing; see `models.ServedInput`.
+        any_size: whether images of any size can be asked for where the format does not take raw samples.
         batch: samples of a call; None: any number.
         quantized: {name: numbers} that it can be written in besides float32.
     """
@@ -60,6 +62,7 @@ class Exporter(ABC):
     file: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
     whole: ClassVar[bool] = False
+    any_size: ClassVar[bool] = False
     batch: ClassVar[int | None] = None
     quantized: ClassVar[Mapping[str, Quantized]] = {}
 

@@ -186,6 +186,7 @@ def _taking(steps: dict[str, Any], served: "Served", whole: bool) -> Taken:
     takes = steps.get("takes")
     if takes == "image" and "range" not in steps:
         constants = f"CHANNELS, BACKGROUND = {steps['channels']}, {steps['background']}\n"
+        whole = whole or steps.get("any_size", False)
         constants += "" if whole else 'STEPS = MANIFEST["serving"]\n'
         feed = 'def feed(path):\n    return {"image": decoded(path)[None]}\n' if whole else _RESIZE
         return "IMAGE...", ["pillow"], [], ["from PIL import Image, ImageOps"], constants, _DECODE + feed

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..datasets.text_form import TextForm
 from .answers import ServedAnswer
+from .graph_resizing import GraphResizing
 from .loading import network_of
 from .text_preprocessing import IDS, NGRAMS, STRIPPED, TextPreprocessor
 
@@ -35,7 +36,7 @@ class ServedInput(ABC):
     """How raw samples get into a model.
 
     Two graphs are made of a model: the `whole` one takes raw samples; the other is for formats without strings and
-    without images of any size.
+    without antialiased resizing.
 
     Args:
         model: the artifact's.
@@ -85,6 +86,10 @@ class ServedInput(ABC):
         """A raw sample as a client sends it, a JSON value; None where there is no such form."""
         return None
 
+    def of_any_size(self) -> "ServedInput | None":
+        """The same with images of any size in the other graph, too; None where samples are no images."""
+        return None
+
 
 def from_network(model: keras.Model) -> keras.Model:
     """An artifact's model from its network on."""
@@ -104,18 +109,19 @@ def _pillow(channels: int) -> str:
 
 
 class ServedImages(ServedInput):
-    """Images: decoded pixels, of any size where the format allows it.
+    """Images: decoded pixels.
 
     Args:
         preprocessor: the `ImagePreprocessor` that the model begins with.
         background: level that transparent pixels are laid on.
+        any_size: whether the other graph resizes, too (`GraphResizing`); else it takes the network's size alone.
     """
 
     names = ("image",)
 
-    def __init__(self, model: keras.Model, preprocessor, background: int):
+    def __init__(self, model: keras.Model, preprocessor, background: int, any_size: bool = False):
         super().__init__(model)
-        self.preprocessor, self.background = preprocessor, background
+        self.preprocessor, self.background, self.any_size = preprocessor, background, any_size
         pixels = tf.TensorSpec([None, None, preprocessor.channels], tf.uint8)
         self._resize = tf.function(preprocessor.in_tf_data, input_signature=[pixels])
 
@@ -124,10 +130,17 @@ class ServedImages(ServedInput):
         """The model without its first layer, which resizes: antialiasing is an operation that few formats have."""
         skip = lambda layer, *values, **options: values[0] if layer.name == "resize" else layer(*values, **options)
         image = keras.Input(self.preprocessor.shape, dtype="uint8", name="image")
-        return keras.models.clone_model(self.model, image, clone_function=lambda layer: layer, call_function=skip)
+        part = keras.models.clone_model(self.model, image, clone_function=lambda layer: layer, call_function=skip)
+        if not self.any_size:
+            return part
+        image = self.preprocessor.input()
+        return keras.Model(image, part(GraphResizing(self.preprocessor)(image)))
 
     def feed(self, sample: np.ndarray, whole: bool) -> dict[str, np.ndarray]:
-        return {"image": (sample if whole else self._resize(tf.constant(sample)).numpy())[None]}
+        return {"image": (sample if whole or self.any_size else self._resize(tf.constant(sample)).numpy())[None]}
+
+    def of_any_size(self) -> "ServedImages":
+        return ServedImages(self.model, self.preprocessor, self.background, True)
 
     def words(self, whole: bool) -> list[str]:
         height, width, channels = self.preprocessor.shape
@@ -145,15 +158,17 @@ class ServedImages(ServedInput):
             f"orientation, palettes expanded, CMYK and other colour spaces to RGB, {depth}"
             f", transparent pixels on level {self.background}, no colour profile. For ordinary files of 8 bits, "
             f"upright and without transparency, that is {_pillow(channels)}, with Pillow.",
-            f"Any size: the graph resizes to {height} x {width} pixels ({resize}) and rounds to whole levels."
-            if whole
+            f"Any size, the same for all images of a call: the graph resizes to {height} x {width} pixels ({resize}) "
+            "and rounds to whole levels."
+            if whole or self.any_size
             else f"Resize to {height} x {width} pixels ({resize}, half-pixel centers, as tf.image.resize) and "
             "round to whole levels: the graph does not do this.",
             "Scaling of levels is part of the graph.",
         ]
 
     def facts(self) -> dict[str, Any]:
-        return {"takes": "image", **self.preprocessor.settings(), "background": self.background}
+        any_size = {"any_size": True} if self.any_size else {}
+        return {"takes": "image", **self.preprocessor.settings(), "background": self.background, **any_size}
 
     def raw(self, sample: np.ndarray) -> str:
         """A PNG of the decoded pixels, in base64."""

@@ -95,7 +95,7 @@ class ExportEngine(Engine):
             from .resizing import can_resize
 
             if not can_resize(steps):
-                raise ConfigError(f"Images are not resized here by {steps['filter']} without antialiasing.", _RUN)
+                raise ConfigError(f"Images are not resized here by {steps['filter']}.", _RUN)
         elif takes == "text":
             from ..datasets.text_form import TextForm
             from .texts import Tokenizer

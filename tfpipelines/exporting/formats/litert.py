@@ -21,6 +21,7 @@ class LiteRT(Exporter):
     runs_in = "LiteRT"
     file = "model.tflite"
     packages = ("tensorflow", "keras", "ai-edge-litert")
+    any_size = True
     batch = 1  # recurrent networks need a number that is known
     quantized = {
         "int8": Quantized("8-bit integers", 0.02, calibrated=True),

@@ -20,6 +20,7 @@ class ONNX(Exporter):
     runs_in = "ONNX Runtime"
     file = "model.onnx"
     packages = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
+    any_size = True
 
     def require(self) -> None:
         try:
@@ -41,7 +42,7 @@ class ONNX(Exporter):
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         function = function_of(served, self.whole, self.batch)
         proto, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
-        _name_batches(proto)
+        _name_axes(proto)
         classes = json.dumps(served.answer.classes, ensure_ascii=False)
         words = {"preprocessing": " ".join(served.input.words(self.whole)), "classes": classes}
         onnx.helper.set_model_props(proto, words)
@@ -74,9 +75,12 @@ class ONNX(Exporter):
         return run
 
 
-def _name_batches(proto: Any) -> None:
-    """Calls the first axis of inputs and outputs `batch`, where any number of samples may be given."""
+def _name_axes(proto: Any) -> None:
+    """Calls the first axis of inputs and outputs `batch`, and those of images `height` and `width`, where their sizes
+    may be any.
+    """
     for tensor in (*proto.graph.input, *proto.graph.output):
-        axes = tensor.type.tensor_type.shape.dim
-        if axes and not axes[0].HasField("dim_value"):
-            axes[0].dim_param = "batch"
+        names = ("batch", "height", "width") if tensor.name == "image" else ("batch",)
+        for axis, name in zip(tensor.type.tensor_type.shape.dim, names):
+            if not axis.HasField("dim_value"):
+                axis.dim_param = name
