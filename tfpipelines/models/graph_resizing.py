@@ -1,9 +1,10 @@
-"""The resize of an `ImagePreprocessor` as two matrix products, for formats that have no antialiased resizing.
+"""The resize of an `ImagePreprocessor` in operations that every format has, where antialiased resizing is none.
 
-A matrix of weights, (target, n), makes a line of `target` pixels of one of n: rows @ image @ columns. The graph
-computes the weights from the size of its input, which may be any. They are those of TensorFlow's kernels, by the same
-float32 operations; only the order of the sums over pixels differs, so a value that lies between two levels may be
-rounded to the other one.
+Each pixel of a new line is the sum of a few neighbours in the old one times their weights: a product with a banded
+matrix, first down the columns, then along the rows. The graph computes places and weights from the size of its input,
+which may be any. The weights are those of TensorFlow's kernels, by the same float32 operations, and so are the products
+and, where runtimes add in this order, the sums: a matrix product would fuse multiplication and addition, and round
+values that lie between two levels to the other one.
 
 All shapes follow from the shape of the input alone, without values: once it is known, LiteRT has no tensors of unknown
 size, which its delegates would refuse.
@@ -16,6 +17,8 @@ import tensorflow as tf
 
 from .image_preprocessing import ImagePreprocessor
 
+_RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}  # pixels
+_TOGETHER = 32  # new rows or columns
 _TABLE = 1024  # ResizeBicubic rounds distances to so many parts of a pixel
 
 
@@ -32,13 +35,12 @@ class GraphResizing(keras.layers.Layer):
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         height, width = self.preprocessor.size
-        planes = tf.cast(tf.transpose(images, (0, 3, 1, 2)), tf.float32)  # (B, C, H, W); transposed while it is bytes
-        down, across = _ones(images[0, :, 0, 0]), _ones(images[0, 0, :, 0])  # (H,), (W,)
-        rows = _weights(down, across, height, width, self.preprocessor)  # (height, H)
-        columns = _weights(across, down, width, height, self.preprocessor)  # (width, W)
-        levels = tf.matmul(tf.matmul(rows, planes), columns, transpose_b=True)  # (B, C, height, width)
-        levels = tf.clip_by_value(tf.round(levels), 0.0, 255.0)
-        return tf.transpose(tf.cast(levels, tf.uint8), (0, 2, 3, 1))
+        column, row = _ones(images[0, :, 0, 0]), _ones(images[0, 0, :, 0])  # (H,), (W,)
+        lines = _sums(images, *_taps(column, row, height, width, self.preprocessor), axis=1)  # (B, height, W, C)
+        lines = tf.transpose(lines, (2, 0, 1, 3))  # (W, B, height, C): long pieces of memory
+        levels = _sums(lines, *_taps(row, column, width, height, self.preprocessor), axis=0)  # (width, B, height, C)
+        levels = tf.clip_by_value(tf.round(tf.transpose(levels, (1, 2, 0, 3))), 0.0, 255.0)
+        return tf.cast(levels, tf.uint8)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], *self.preprocessor.shape)
@@ -49,27 +51,59 @@ def _ones(line: tf.Tensor) -> tf.Tensor:
     return tf.cast(line, tf.float32) * 0.0 + 1.0
 
 
-def _weights(own: tf.Tensor, other: tf.Tensor, target: int, other_target: int, how: ImagePreprocessor) -> tf.Tensor:
-    """float32 (target, n): the share of each of n pixels of a line in each of the new ones.
+def _sums(images: tf.Tensor, places: tf.Tensor, weights: tf.Tensor, axis: int) -> tf.Tensor:
+    """float32 images with another number of pixels along an axis: (target, K) places and weights of what is added up.
+
+    Some rows at a time: together their neighbours, as floats, would be many times the image.
+    """
+    made = []
+    for start in range(0, places.shape[0], _TOGETHER):
+        some, shares = places[start : start + _TOGETHER], weights[start : start + _TOGETHER]
+        taps = tf.cast(tf.gather(images, some, axis=axis), tf.float32)  # (..., some, K, ...)
+        made.append(tf.reduce_sum(taps * shares[(..., *[None] * (3 - axis))], axis + 1))
+    return made[0] if len(made) == 1 else tf.concat(made, axis)
+
+
+def _taps(
+    own: tf.Tensor, other: tf.Tensor, target: int, other_target: int, how: ImagePreprocessor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """What each pixel of a new line is made of: int32 places in the old one, and float32 weights, (target, K) each.
 
     Args:
-        own: ones, (n,).
-        other: ones, as many as the image has pixels in the other direction.
+        own: ones, as many as the old line has pixels.
+        other: ones, as many as it has in the other direction.
         target: pixels of the new line.
-        other_target: those of the new lines in the other direction.
+        other_target: those of the new one in the other direction.
         how: the filter, and what is cut off or added.
     """
-    size, places, unit = _count(own), tf.cumsum(own) - 1.0, own[:1]
-    if how.resize == "stretch":
-        return _normalized(places, places, size, target, unit, how)
-    side = tf.floor(_count(other) * float(target) / (unit * other_target))  # of the shape of the target
-    if how.resize == "crop":
-        side = tf.maximum(tf.minimum(size, side), 1.0)
-        places -= tf.floor((size - side) / 2.0)
-        return _normalized(places, places, side, target, unit, how)
-    bar = tf.floor((tf.maximum(size, side) - size) / 2.0)  # on both sides
-    enough = tf.concat([own, *[other] * math.ceil(target / other_target)], 0)  # at least n + 2 bar
-    return _normalized(places + bar, tf.cumsum(enough) - 1.0, size + 2.0 * bar, target, unit, how)
+    unit, given = own[:1], _count(own)  # 1, but no constant: converters and runtimes rewrite divisions by and of one
+    size, begin = _frame(given, _count(other) * float(target) / (unit * float(other_target)), how.resize)
+    new = tf.range(target, dtype=tf.float32) + 0.5
+    if how.filter == "nearest":
+        at = tf.minimum(tf.floor(new * (size / (unit * float(target)))), size - 1.0)[:, None]
+        weights = tf.ones_like(at)
+    else:
+        radius = _RADIUS[how.filter]
+        wide = unit
+        if how.antialias or radius > 2:  # as ScaleAndTranslate
+            inverse = unit / (unit * float(target) / size)
+            centres, wide = new * inverse, tf.maximum(inverse, 1.0) if how.antialias else unit
+        else:  # as ResizeBilinear and ResizeBicubic
+            centres = new * (size / (unit * float(target))) - 0.5
+            if how.filter == "bicubic":
+                whole = tf.floor(centres)
+                centres = whole + tf.round((centres - whole) * _TABLE) / _TABLE
+            centres += 0.5
+        first = tf.clip_by_value(tf.math.ceil(centres - wide * radius - 0.5), 0.0, size - 1.0)
+        last = tf.clip_by_value(tf.math.floor(centres + wide * radius - 0.5), 0.0, size - 1.0)
+        at = first[:, None] + (tf.cumsum(_reach(own, other, target, other_target, radius, how)) - 1.0)
+        weights = _kernel(how.filter, tf.abs(at + 0.5 - centres[:, None]) * (unit / wide))
+        weights = tf.where(at <= last[:, None], weights, 0.0)
+        weights *= unit / tf.reduce_sum(weights, 1, keepdims=True)
+    at += begin
+    if how.resize == "pad":
+        weights = tf.where(tf.logical_and(at >= 0.0, at <= given - 1.0), weights, 0.0)
+    return tf.cast(tf.clip_by_value(at, 0.0, given - 1.0), tf.int32), weights
 
 
 def _count(line: tf.Tensor) -> tf.Tensor:
@@ -77,40 +111,36 @@ def _count(line: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(line, keepdims=True)
 
 
-def _normalized(
-    places: tf.Tensor, line: tf.Tensor, size: tf.Tensor, target: int, unit: tf.Tensor, how: ImagePreprocessor
-) -> tf.Tensor:
-    """float32 (target, n): weights whose sum over a whole line is 1.
+def _frame(given: tf.Tensor, side: tf.Tensor, resize: str) -> tuple[tf.Tensor, tf.Tensor]:
+    """How many pixels of a line are resized, and the first of them, below 0 where black ones are added.
 
     Args:
-        places: of the pixels that there are, in a line of `size` pixels; outside of it they have no weight, (n,).
-        line: all places of it, and possibly some beyond.
-        size: (1,).
-        unit: 1, but no constant of the graph, (1,): converters replace a division by a constant with a product, which
-            is rounded to another number.
+        given: pixels.
+        side: pixels that a line of the target's shape has, not rounded.
     """
-    new, ratio = tf.range(target, dtype=tf.float32) + 0.5, size / (unit * target)
-    if how.filter == "nearest":
-        nearest = tf.minimum(tf.floor(new * ratio), size - 1.0)
-        return tf.cast(tf.equal(places, nearest[:, None]), tf.float32)
-    if how.antialias or how.filter.startswith("lanczos"):  # as ScaleAndTranslate
-        inverse = 1.0 / (float(target) / size)
-        narrow = 1.0 / tf.maximum(inverse, 1.0) if how.antialias else unit
-        centres, half = new * inverse, 0.5
-    else:  # as ResizeBilinear and ResizeBicubic
-        centres, half, narrow = new * ratio - 0.5, 0.0, unit
-        if how.filter == "bicubic":
-            whole = tf.floor(centres)
-            centres = whole + tf.round((centres - whole) * _TABLE) / _TABLE
-        else:  # at the ends a pixel alone, whose weight is 1 exactly
-            centres = tf.clip_by_value(centres, 0.0, size - 1.0)
+    if resize == "stretch":
+        return given, given * 0.0
+    side = tf.floor(side)
+    if resize == "crop":
+        side = tf.maximum(tf.minimum(given, side), 1.0)
+        return side, tf.floor((given - side) / 2.0)
+    bar = tf.floor((tf.maximum(given, side) - given) / 2.0)  # at both ends
+    return given + 2.0 * bar, -bar
 
-    def weights(at: tf.Tensor) -> tf.Tensor:
-        distances = tf.abs(at + half - centres[:, None]) * narrow
-        inside = tf.logical_and(at >= 0.0, at <= size - 1.0)
-        return tf.where(inside, _kernel(how.filter, distances), 0.0)
 
-    return weights(places) * (1.0 / tf.reduce_sum(weights(line), 1, keepdims=True))
+def _reach(
+    own: tf.Tensor, other: tf.Tensor, target: int, other_target: int, radius: int, how: ImagePreprocessor
+) -> tf.Tensor:
+    """Ones, as many as the neighbours of a pixel may be: with `radius` times the pixels of the old line to one of the
+    new one, or `radius` where it is enlarged, on each side.
+    """
+    span = 2 * radius
+    reach = [tf.ones(span + 1)]
+    if how.antialias:
+        reach.append(tf.concat([own] * span, 0)[span * target :: target])
+        if how.resize == "pad":
+            reach.append(tf.concat([other] * span, 0)[span * other_target :: other_target])
+    return tf.concat(reach, 0)
 
 
 def _kernel(name: str, x: tf.Tensor) -> tf.Tensor:
@@ -120,7 +150,7 @@ def _kernel(name: str, x: tf.Tensor) -> tf.Tensor:
     if name == "bicubic":
         near, far = ((1.5 * x - 2.5) * x) * x + 1.0, ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
         return tf.where(x >= 2.0, 0.0, tf.where(x >= 1.0, far, near))
-    radius, pi = float(name.removeprefix("lanczos")), math.pi
+    radius, pi = float(_RADIUS[name]), math.pi
     near = tf.maximum(x, 1e-3)  # nearer it is 1
     inside = radius * tf.sin(pi * near) * tf.sin(pi * near / radius) / (pi * pi * near * near)
     return tf.where(x > radius, 0.0, tf.where(x <= 1e-3, 1.0, inside))
