@@ -11,6 +11,7 @@ size, which its delegates would refuse.
 """
 
 import math
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -18,7 +19,7 @@ import tensorflow as tf
 from .image_preprocessing import ImagePreprocessor
 
 _RADIUS = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}  # pixels
-_TOGETHER = 32  # new rows or columns
+_TOGETHER = 32  # new lines
 _TABLE = 1024  # ResizeBicubic rounds distances to so many parts of a pixel
 
 
@@ -34,13 +35,16 @@ class GraphResizing(keras.layers.Layer):
         self.preprocessor = preprocessor
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        height, width = self.preprocessor.size
+        how, (height, width) = self.preprocessor, self.preprocessor.size
         column, row = _ones(images[0, :, 0, 0]), _ones(images[0, 0, :, 0])  # (H,), (W,)
-        lines = _sums(images, *_taps(column, row, height, width, self.preprocessor), axis=1)  # (B, height, W, C)
-        lines = tf.transpose(lines, (2, 0, 1, 3))  # (W, B, height, C): long pieces of memory
-        levels = _sums(lines, *_taps(row, column, width, height, self.preprocessor), axis=0)  # (width, B, height, C)
-        levels = tf.clip_by_value(tf.round(tf.transpose(levels, (1, 2, 0, 3))), 0.0, 255.0)
-        return tf.cast(levels, tf.uint8)
+        down, across = _taps(column, row, height, width, how), _taps(row, column, width, height, how)
+        if _interpolates(how):  # along the rows first
+            lines = tf.transpose(_sums(tf.transpose(images, (2, 0, 1, 3)), across), (2, 1, 0, 3))  # (H, B, width, C)
+            levels = tf.transpose(_sums(lines, down), (1, 0, 2, 3))
+        else:
+            lines = tf.transpose(_sums(tf.transpose(images, (1, 0, 2, 3)), down), (2, 1, 0, 3))  # (W, B, height, C)
+            levels = tf.transpose(_sums(lines, across), (1, 2, 0, 3))
+        return tf.cast(tf.clip_by_value(tf.round(levels), 0.0, 255.0), tf.uint8)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], *self.preprocessor.shape)
@@ -51,59 +55,80 @@ def _ones(line: tf.Tensor) -> tf.Tensor:
     return tf.cast(line, tf.float32) * 0.0 + 1.0
 
 
-def _sums(images: tf.Tensor, places: tf.Tensor, weights: tf.Tensor, axis: int) -> tf.Tensor:
-    """float32 images with another number of pixels along an axis: (target, K) places and weights of what is added up.
-
-    Some rows at a time: together their neighbours, as floats, would be many times the image.
-    """
-    made = []
-    for start in range(0, places.shape[0], _TOGETHER):
-        some, shares = places[start : start + _TOGETHER], weights[start : start + _TOGETHER]
-        taps = tf.cast(tf.gather(images, some, axis=axis), tf.float32)  # (..., some, K, ...)
-        made.append(tf.reduce_sum(taps * shares[(..., *[None] * (3 - axis))], axis + 1))
-    return made[0] if len(made) == 1 else tf.concat(made, axis)
-
-
-def _taps(
-    own: tf.Tensor, other: tf.Tensor, target: int, other_target: int, how: ImagePreprocessor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """What each pixel of a new line is made of: int32 places in the old one, and float32 weights, (target, K) each.
+class _Taps(NamedTuple):
+    """What each of `target` new lines is made of.
 
     Args:
-        own: ones, as many as the old line has pixels.
-        other: ones, as many as it has in the other direction.
-        target: pixels of the new line.
-        other_target: those of the new one in the other direction.
+        places: numbers of old ones, int32 (K, target).
+        weights: of these, float32 (K, target).
+        between: where the new one lies between the two that there are then, float32 (target,); None: it is their sum.
+    """
+
+    places: tf.Tensor
+    weights: tf.Tensor
+    between: tf.Tensor | None = None
+
+
+def _interpolates(how: ImagePreprocessor) -> bool:
+    return how.filter == "bilinear" and not how.antialias
+
+
+def _sums(lines: tf.Tensor, taps: _Taps) -> tf.Tensor:
+    """New lines of old ones: (n, ...) -> float32 (target, ...).
+
+    Some at a time: all old lines of all new ones, as floats, would be many times the image. Runtimes add along a first
+    axis in its order, along another in pairs.
+    """
+    made = []
+    for start in range(0, taps.places.shape[1], _TOGETHER):
+        some = slice(start, start + _TOGETHER)
+        parts = tf.cast(tf.gather(lines, taps.places[:, some]), tf.float32)  # (K, some, ...)
+        parts *= taps.weights[:, some, None, None, None]
+        if taps.between is None:
+            made.append(tf.reduce_sum(parts, 0))
+        else:
+            made.append(parts[0] + (parts[1] - parts[0]) * taps.between[some, None, None, None])
+    return made[0] if len(made) == 1 else tf.concat(made, 0)
+
+
+def _taps(own: tf.Tensor, other: tf.Tensor, target: int, other_target: int, how: ImagePreprocessor) -> _Taps:
+    """What the new lines of one direction are made of.
+
+    Args:
+        own: ones, as many as there are old lines.
+        other: ones, as many as there are in the other direction.
+        target: new lines.
+        other_target: those in the other direction.
         how: the filter, and what is cut off or added.
     """
     unit, given = own[:1], _count(own)  # 1, but no constant: converters and runtimes rewrite divisions by and of one
     size, begin = _frame(given, _count(other) * float(target) / (unit * float(other_target)), how.resize)
-    new = tf.range(target, dtype=tf.float32) + 0.5
+    new, between = tf.range(target, dtype=tf.float32) + 0.5, None
     if how.filter == "nearest":
-        at = tf.minimum(tf.floor(new * (size / (unit * float(target)))), size - 1.0)[:, None]
+        at = tf.minimum(tf.floor(new * (size / (unit * float(target)))), size - 1.0)[None]
+        weights = tf.ones_like(at)
+    elif _interpolates(how):  # as ResizeBilinear
+        place = new * (size / (unit * float(target))) - 0.5
+        between = place - tf.floor(place)
+        at = tf.stack([tf.maximum(tf.floor(place), 0.0), tf.minimum(tf.math.ceil(place), size - 1.0)])
         weights = tf.ones_like(at)
     else:
-        radius = _RADIUS[how.filter]
-        wide = unit
-        if how.antialias or radius > 2:  # as ScaleAndTranslate
+        radius, wide = _RADIUS[how.filter], unit
+        if how.filter == "bicubic" and not how.antialias:  # as ResizeBicubic
+            place = new * (size / (unit * float(target))) - 0.5
+            centres = tf.floor(place) + tf.round((place - tf.floor(place)) * _TABLE) / _TABLE + 0.5
+        else:  # as ScaleAndTranslate
             inverse = unit / (unit * float(target) / size)
             centres, wide = new * inverse, tf.maximum(inverse, 1.0) if how.antialias else unit
-        else:  # as ResizeBilinear and ResizeBicubic
-            centres = new * (size / (unit * float(target))) - 0.5
-            if how.filter == "bicubic":
-                whole = tf.floor(centres)
-                centres = whole + tf.round((centres - whole) * _TABLE) / _TABLE
-            centres += 0.5
         first = tf.clip_by_value(tf.math.ceil(centres - wide * radius - 0.5), 0.0, size - 1.0)
         last = tf.clip_by_value(tf.math.floor(centres + wide * radius - 0.5), 0.0, size - 1.0)
-        at = first[:, None] + (tf.cumsum(_reach(own, other, target, other_target, radius, how)) - 1.0)
-        weights = _kernel(how.filter, tf.abs(at + 0.5 - centres[:, None]) * (unit / wide))
-        weights = tf.where(at <= last[:, None], weights, 0.0)
-        weights *= unit / tf.reduce_sum(weights, 1, keepdims=True)
+        at = first + tf.cumsum(_reach(own, other, target, other_target, radius, how))[:, None] - 1.0
+        weights = tf.where(at <= last, _kernel(how.filter, tf.abs(at + 0.5 - centres) * (unit / wide)), 0.0)
+        weights *= unit / tf.reduce_sum(weights, 0)
     at += begin
     if how.resize == "pad":
         weights = tf.where(tf.logical_and(at >= 0.0, at <= given - 1.0), weights, 0.0)
-    return tf.cast(tf.clip_by_value(at, 0.0, given - 1.0), tf.int32), weights
+    return _Taps(tf.cast(tf.clip_by_value(at, 0.0, given - 1.0), tf.int32), weights, between)
 
 
 def _count(line: tf.Tensor) -> tf.Tensor:
