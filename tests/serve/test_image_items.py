@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tfpipelines.serve import image_items
-from tfpipelines.serve.image_items import too_many_pixels, undecoded
+from tfpipelines.serve.image_items import looked_at, looked_at_one, undecoded
 from tfpipelines.serve.items import Item
 from tfpipelines.serve.limits import Limits
 
@@ -16,8 +16,8 @@ from .small_export import picture
 
 
 def cause(content: bytes) -> str:
-    answer = too_many_pixels(Item("image", "x", content), Limits())
-    return answer.problem.cause if answer and answer.problem else ""
+    told = looked_at_one(Item("image", "x", content), Limits())
+    return "" if isinstance(told, Item) else told.problem.cause
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "MPO"])
@@ -37,6 +37,20 @@ def test_other_formats_are_not(form):
 def test_long_sides_are_refused():
     assert "of a side" in cause(picture(0, (1, 20_001))) and "of a side" in cause(picture(0, (20_001, 1)))
     assert cause(picture(0, (1, 20_000))) == ""
+
+
+def test_pixels_of_a_request_are_summed_up():
+    items = [Item("image", str(number), picture(0, (10, 10))) for number in range(4)]
+    limits = Limits(request_pixels=250)
+    first, *_ = told = looked_at(items, [0, 0, 1, 1], [0, 100], limits)
+    assert [isinstance(one, Item) for one in told] == [True, True, False, False] and first.pixels == 100
+    problem = told[2].problem
+    assert told[2].of_request and problem.status == 413 and problem.item is None and "0.0003" in problem.cause
+    damaged = Item("image", "4", b"")
+    told = looked_at([damaged, items[0]], [0, 0], [200], limits)
+    assert told[0].problem.code == "unreadable" and not told[0].of_request and told[1].of_request
+    late = looked_at(items[:1], [0], [0], limits, until=0.0)
+    assert late[0].problem.status == 504
 
 
 def test_headers_that_take_too_long_are_given_up(monkeypatch):

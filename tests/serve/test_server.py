@@ -18,7 +18,16 @@ for needed in ("starlette", "uvicorn", "httptools", "python_multipart", "prometh
 
 LIMITS = [
     f"--limit={word}"
-    for word in ("body=100000", "items=8", "pixels=10000", "body_seconds=1", "connections=20", "seconds=60")
+    for word in (
+        "body=100000",
+        "items=8",
+        "pixels=10000",
+        "request_pixels=25000",
+        "batch=2",
+        "body_seconds=1",
+        "connections=20",
+        "seconds=60",
+    )
 ]
 
 
@@ -54,6 +63,18 @@ def test_a_bad_item_does_not_fail_the_others(server):
     assert told.status == 200 and (good["item"], good["predicted"]) == ("a.png", "bright")
     assert bad["error"]["code"] == large["error"]["code"] == "unreadable" and bad["error"]["item"] == "b.png"
     assert "200 x 200" in large["error"]["cause"]
+
+
+def test_images_of_a_request_have_a_limit_together(server):
+    """Also where they go through the model in several batches."""
+    inputs = lambda *sides: {"inputs": [base64.b64encode(picture(51, (side, side))).decode() for side in sides]}
+    told = server.ask("/v1/predict", inputs(8, 100, 100, 8, 8, 100))
+    error = problem(told, 413, "too_large")
+    assert error["item"] is None and "0.025 megapixels are the most" in error["cause"]
+    told = server.ask("/v1/predict", inputs(8, 100, 100, 8, 60)).json["predictions"]
+    assert [record["predicted"] for record in told] == ["dark"] * 5
+    data = {"name": "image", "shape": [3], "datatype": "BYTES", "data": inputs(100, 100, 100)["inputs"]}
+    assert server.ask("/v2/models/small/infer", {"inputs": [data]}).status == 413
 
 
 def test_errors_have_one_shape(server):

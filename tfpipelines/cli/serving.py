@@ -20,8 +20,8 @@ from .group import cli, whole
 )  # fmt: skip
 @click.option(
     "--limit", "limits", multiple=True, metavar="NAME=VALUE",
-    help="Change a limit: body (bytes), items, pixels, text (bytes), rows (of a series), queue (inputs), seconds, "
-    "body_seconds, connections, batch (inputs), batch_ms, memory (bytes).",
+    help="Change a limit: body (bytes), items, pixels, side, request_pixels, text (bytes), rows (of a series), "
+    "queue (inputs), seconds, body_seconds, connections, batch (inputs), batch_ms, memory (bytes).",
 )  # fmt: skip
 @click.option(
     "--dockerfile", is_flag=True,

@@ -26,6 +26,27 @@ class Told:
 
 
 @dataclass(eq=False)
+class Asked:
+    """A request.
+
+    Args:
+        jobs: its inputs.
+        pixels: of those of its images whose headers have been read.
+        problem: why none of them is answered.
+    """
+
+    jobs: "list[Job]" = field(default_factory=list)
+    pixels: int = 0
+    problem: Problem | None = None
+
+    def refuse(self, problem: Problem) -> None:
+        """Answers all that are not answered yet."""
+        self.problem = problem
+        for job in self.jobs:
+            job.tell(Told(problem=problem))
+
+
+@dataclass(eq=False)
 class Job:
     """An input that waits.
 
@@ -33,6 +54,7 @@ class Job:
         item: what it is.
         explain: whether it is to be said why.
         told: set once it is answered.
+        asked: the request that it is of.
         arrived: on the clock of `time.monotonic`.
         tries: how often it was given to a worker that died.
     """
@@ -40,6 +62,7 @@ class Job:
     item: Item
     explain: bool
     told: "asyncio.Future[Told]"
+    asked: Asked
     arrived: float = field(default_factory=time.monotonic)
     tries: int = 0
 
@@ -89,7 +112,8 @@ class Queue:
             cause = f"{len(self._jobs)} inputs wait already, and {self._limits.queue} are the most."
             raise Problem("busy", cause, "Try again later.", headers={"Retry-After": "1"})
         loop = asyncio.get_running_loop()
-        jobs = [Job(item, explain, loop.create_future()) for item in items]
+        asked = Asked()
+        jobs = asked.jobs = [Job(item, explain, loop.create_future(), asked) for item in items]
         for job in jobs:
             job.told.add_done_callback(self._done)
         self._open += len(jobs)

@@ -1,5 +1,6 @@
 """What answers items in a worker: a run by its model.keras, or an export by its own runtime."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -22,12 +23,14 @@ class Engine(ABC):
     facts: dict[str, Any]
 
     @abstractmethod
-    def answer(self, items: Sequence[Item], explain: bool) -> list[Answer]:
+    def answer(self, items: Sequence[Item], explain: bool, until: float = math.inf) -> list[Answer]:
         """The answer to each, in their order.
 
         Args:
-            items: of the kind that the model takes.
+            items: of the kind that the model takes; the headers of images have been looked at.
             explain: add to each record what moved it; only asked for where the model `explains`.
+            until: when no client waits any more, on the clock of `time.monotonic`; what has not begun by then is
+                answered by `items.too_late`.
         """
 
     def warm_up(self) -> None:

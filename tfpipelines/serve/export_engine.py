@@ -1,6 +1,7 @@
 """Answers by an export in its own runtime, ONNX Runtime or LiteRT. TensorFlow and Keras are not loaded."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 from ..core.run_files import damaged, read_json
 from ..errors import ConfigError
 from .engine import Engine
-from .image_items import too_late, too_many_pixels, undecoded
-from .items import Answer, Item, lacking, unreadable
+from .image_items import undecoded
+from .items import Answer, Item, lacking, too_late, unreadable
 from .limits import Limits
 from .records import Records
 from .sources import MANIFEST, read_manifest
@@ -29,7 +30,7 @@ class ExportEngine(Engine):
     Args:
         folder: of the export.
         version: see `open_engine`.
-        limits: of pixels.
+        limits: of cells and batches.
         threads: that the runtime may use.
     """
 
@@ -67,8 +68,8 @@ class ExportEngine(Engine):
             "interval": any(tensor["name"] == "low" for tensor in manifest["signature"]["outputs"]),
         }  # fmt: skip
 
-    def answer(self, items: Sequence[Item], explain: bool) -> list[Answer]:
-        inputs, found = self._read(items)
+    def answer(self, items: Sequence[Item], explain: bool, until: float = math.inf) -> list[Answer]:
+        inputs, found = self._read(items, until)
         good = [place for place, answer in enumerate(found) if answer is None]
         if good:
             outputs = self._call(inputs)
@@ -111,17 +112,15 @@ class ExportEngine(Engine):
             columns = Columns.of_facts(facts) if table else Columns.of_numbers(steps["columns"])
             self._columns, self._encoder, self._gaps = columns, RowEncoder(columns), table
 
-    def _images(self, items: Sequence[Item]) -> tuple[Arrays, list[Answer | None]]:
+    def _images(self, items: Sequence[Item], until: float) -> tuple[Arrays, list[Answer | None]]:
         from ..datasets.decoding import decode_image
         from ..errors import DataError
         from .resizing import resized
 
         steps, found, arrays = self._steps, list[Answer | None](), []
         levels = tuple(steps["range"]) if "range" in steps else None
-        until = time.monotonic() + self._limits.seconds  # afterwards no client waits any more
         for item in items:
-            late = time.monotonic() > until
-            answer = too_late(item) if late else too_many_pixels(item, self._limits)
+            answer = too_late(item) if time.monotonic() > until else None
             if answer is None:
                 try:
                     image = (
@@ -135,7 +134,7 @@ class ExportEngine(Engine):
             found.append(answer)
         return ({self._names[0]: np.stack(arrays)} if arrays else {}), found
 
-    def _texts(self, items: Sequence[Item]) -> tuple[Arrays, list[Answer | None]]:
+    def _texts(self, items: Sequence[Item], until: float) -> tuple[Arrays, list[Answer | None]]:
         from ..datasets.text_table import clean_text, has_content
 
         texts = [self._form(clean_text(item.content.decode("utf-8"))) for item in items]
@@ -144,7 +143,7 @@ class ExportEngine(Engine):
         good = [text for text, answer in zip(texts, found) if answer is None]
         return (self._tokenizer.feed(good, self._names) if good else {}), found
 
-    def _rows(self, items: Sequence[Item]) -> tuple[Arrays, list[Answer | None]]:
+    def _rows(self, items: Sequence[Item], until: float) -> tuple[Arrays, list[Answer | None]]:
         rows = [json.loads(item.content) for item in items]
         found = [lacking(item, row, self._columns.names, self._limits.text) for item, row in zip(items, rows)]
         encoded = self._encoder.encode([row if answer is None else {} for row, answer in zip(rows, found)])

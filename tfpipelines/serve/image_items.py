@@ -1,14 +1,17 @@
 """Images among items: their headers are looked at before anything is decoded."""
 
 import contextlib
+import dataclasses
+import math
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..datasets.decoding import BYTES, MAX_PIXELS_BOUND, DamagedImage, read_header
 from ..errors import DataError
-from .items import Answer, Item, unreadable
+from .items import Answer, Item, too_late, unreadable
 from .limits import Limits
 from .problems import Problem
 
@@ -17,12 +20,32 @@ _DAMAGED = "The image is damaged, or of a kind that is not decoded here"
 _SECONDS = 1.0  # of CPU, which reading the header of a file of millions of empty parts would take many times
 
 
-def too_many_pixels(item: Item, limits: Limits) -> Answer | None:
-    """The answer to an image whose header cannot be read, or claims too much; None where it may be decoded.
+def looked_at(
+    items: Sequence[Item], requests: Sequence[int], before: Sequence[int], limits: Limits, until: float = math.inf
+) -> list[Item | Answer]:
+    """Images whose headers have been read; in place of those that are not to be decoded, the answer.
 
     Args:
-        limits: of pixels, and of those of a side.
+        requests: of each, the number of the request that it is of.
+        before: of each request, the pixels of its images that were looked at earlier.
+        limits: of pixels.
+        until: see `Engine.answer`.
     """
+    found = [too_late(item) if time.monotonic() > until else looked_at_one(item, limits) for item in items]
+    sums = list(before)
+    for one, request in zip(found, requests):
+        sums[request] += one.pixels if isinstance(one, Item) else 0
+    most = limits.request_pixels
+    for place, (one, request) in enumerate(zip(list(found), requests)):
+        if isinstance(one, Item) and sums[request] > most:
+            cause = f"The images of the request have {_mega(sums[request])} together, and {_mega(most)} are the most."
+            problem = Problem("too_large", cause, "Send fewer at a time.")
+            found[place] = Answer(problem=problem, of_request=True)
+    return found
+
+
+def looked_at_one(item: Item, limits: Limits) -> Item | Answer:
+    """An image whose header has been read; or the answer where it cannot be, or claims too much."""
     if item.shape:
         height, width = item.shape[:2]
     else:
@@ -35,18 +58,17 @@ def too_many_pixels(item: Item, limits: Limits) -> Answer | None:
             return unreadable(item, _DAMAGED, _REMEDY)
         height, width = header.height, header.width
     if height * width > limits.pixels:
-        most = f"{limits.pixels / 1e6:g} megapixels are the most"
+        most = f"{_mega(limits.pixels)} are the most"
     elif max(height, width) > limits.side:
         most = f"{limits.side} are the most of a side"
     else:
-        return None
+        return dataclasses.replace(item, pixels=height * width)
     cause = f"The image has {width} x {height} pixels, and {most}."
     return Answer(problem=Problem("unreadable", cause, "Send a smaller one.", item.name))
 
 
-def too_late(item: Item) -> Answer:
-    """The answer to an image that was to be decoded with others that took all the time."""
-    return Answer(problem=Problem("too_long", "There was no time left for the image.", "Send fewer.", item.name))
+def _mega(pixels: int) -> str:
+    return f"{pixels / 1e6:g} megapixels"
 
 
 def undecoded(item: Item, error: DataError) -> Answer:
@@ -57,7 +79,7 @@ def undecoded(item: Item, error: DataError) -> Answer:
 
 
 def of_decoding(item: Item, reason: str) -> str:
-    """What a client is told where a file was not decoded that `too_many_pixels` let through.
+    """What a client is told where a file was not decoded that `looked_at` let through.
 
     Args:
         reason: as `tfpipe predict` gives it.

@@ -19,12 +19,14 @@ class Item:
         name: what it is called in the answer.
         content: of that kind.
         shape: of pixels: (height, width, channels).
+        pixels: of an image, once its header has been read.
     """
 
     kind: str
     name: str
     content: bytes
     shape: tuple[int, ...] = ()
+    pixels: int = 0
 
     def header(self) -> dict[str, Any]:
         """All but the content, JSON values."""
@@ -43,15 +45,22 @@ class Answer:
     Args:
         records: as `predict --json` has them; several of a series.
         problem: in their place.
+        of_request: whether the problem is that of all inputs of the request together.
     """
 
     records: Sequence[dict[str, Any]] = field(default_factory=list)
     problem: Problem | None = None
+    of_request: bool = False
 
 
 def unreadable(item: Item, cause: str, remedy: str = "") -> Answer:
     """The answer to an item that cannot be read."""
     return Answer(problem=Problem("unreadable", _sentence(cause), remedy, item.name))
+
+
+def too_late(item: Item) -> Answer:
+    """The answer to an item for which others left no time."""
+    return Answer(problem=Problem("too_long", "There was no time left for this input.", "Send fewer.", item.name))
 
 
 def lacking(item: Item, row: dict[str, Any], columns: Sequence[str], longest: int) -> Answer | None:

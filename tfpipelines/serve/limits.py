@@ -21,6 +21,7 @@ class Limits:
         items: inputs of a request.
         pixels: of an image, by its header.
         side: pixels of the longer side of an image.
+        request_pixels: of all images of a request together.
         text: bytes of a text, as UTF-8.
         rows: of a series.
         queue: inputs that wait for a worker.
@@ -36,6 +37,7 @@ class Limits:
     items: int = 32
     pixels: int = 20_000_000
     side: int = 20_000
+    request_pixels: int = 100_000_000
     text: int = 100_000
     rows: int = 100_000
     queue: int = 64

@@ -29,7 +29,7 @@ _MEANINGS = {
     "forbidden": "The request comes from the page of another site.",
     "not_found": "There is no such model or version.",
     "slow": "The body has not come in time.",
-    "too_large": "The body, a text or the number of inputs is beyond its limit.",
+    "too_large": "The body, a text, the number of inputs or the pixels of all images is beyond its limit.",
     "unsupported": "The model takes another content type, or the body is compressed.",
     "unreadable": "The only input cannot be read.",
     "busy": "Too many inputs wait.",

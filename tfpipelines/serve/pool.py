@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -240,14 +241,24 @@ class _Worker:
     async def _answer(self, jobs: list[Job]) -> None:
         pool = self._pool
         pool.counters.batches.observe(len(jobs))
-        asked = {"items": [job.item.header() for job in jobs], "explain": jobs[0].explain}
+        requests = list(dict.fromkeys(job.asked for job in jobs))
+        asked = {
+            "items": [job.item.header() for job in jobs], "explain": jobs[0].explain,
+            "requests": [requests.index(job.asked) for job in jobs],
+            "pixels": [request.pixels for request in requests],
+            "left": pool.limits.seconds + max(job.arrived for job in jobs) - time.monotonic(),
+        }  # fmt: skip
         try:
             longest = 2 * pool.limits.seconds + 5
             header, parts = await asyncio.wait_for(self._call(asked, [job.item.content for job in jobs]), longest)
         except TimeoutError as error:
             raise _Died(f"has not answered within {longest:g} s") from error
         for job, answer, records in zip(jobs, header["answers"], parts):
-            if "problem" in answer:
+            job.asked.pixels += answer.get("pixels", 0)
+            if "refused" in answer:
+                pool.counters.failed.labels(answer["refused"]["code"]).inc()
+                job.asked.refuse(Problem.of_facts(answer["refused"]))
+            elif "problem" in answer:
                 problem = Problem.of_facts(answer["problem"], job.item.name)
                 pool.counters.failed.labels(problem.code).inc()
                 job.tell(Told(problem=problem))

@@ -2,7 +2,9 @@
 
 import base64
 import json
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from .. import __version__
@@ -13,10 +15,12 @@ from ..result import open_run
 from ..tasks import kind_of, task_class
 from ..tasks.abilities import Ability
 from .engine import Engine
-from .image_items import of_decoding, too_many_pixels
-from .items import Answer, Item, lacking, unreadable
+from .image_items import of_decoding
+from .items import Answer, Item, lacking, too_late, unreadable
 from .limits import Limits
 from .problems import Problem
+
+_AT_ONCE = 20_000_000  # pixels that are decoded before it is looked whether there is time left
 
 
 class RunEngine(Engine):
@@ -25,7 +29,7 @@ class RunEngine(Engine):
     Args:
         path: of the run folder.
         version: see `open_engine`.
-        limits: of pixels.
+        limits: of cells and batches.
     """
 
     def __init__(self, path: str, version: str, limits: Limits):
@@ -54,8 +58,12 @@ class RunEngine(Engine):
             self.facts["resize"] = getattr(run.pipeline.data, "resize", "stretch")
         self._follower: Any = None
 
-    def answer(self, items: Sequence[Item], explain: bool) -> list[Answer]:
-        return getattr(self, f"_{self.facts['takes']}s")(items, explain)
+    def answer(self, items: Sequence[Item], explain: bool, until: float = math.inf) -> list[Answer]:
+        takes, found = self.facts["takes"], list[Answer]()
+        of = getattr(self, f"_{takes}s")
+        for some in _portions(items, singly=explain or takes in ("series", "draw")):
+            found += [too_late(item) for item in some] if time.monotonic() > until else of(some, explain)
+        return found
 
     def warm_up(self) -> None:
         takes, some = self.facts["takes"], []
@@ -71,13 +79,7 @@ class RunEngine(Engine):
 
     # --- by what the model takes
     def _images(self, items: Sequence[Item], explain: bool) -> list[Answer]:
-        found: list[Answer | None] = [too_many_pixels(item, self._limits) for item in items]
-        good = [place for place, answer in enumerate(found) if answer is None]
-        given = [_pixels(items[place]) if items[place].shape else items[place].content for place in good]
-        if good:
-            for place, answer in zip(good, self._of_table(given, [items[place] for place in good], explain)):
-                found[place] = answer
-        return cast(list[Answer], found)
+        return self._of_table([_pixels(item) if item.shape else item.content for item in items], items, explain)
 
     def _texts(self, items: Sequence[Item], explain: bool) -> list[Answer]:
         return self._of_table([item.content.decode("utf-8") for item in items], items, explain)
@@ -133,6 +135,18 @@ class RunEngine(Engine):
     # --- details
     def _of_table(self, inputs: Any, items: Sequence[Item], explain: bool) -> list[Answer]:
         return _answers(self._run.predict(inputs, batch_size=self._limits.batch, explain=explain), items)
+
+
+def _portions(items: Sequence[Item], singly: bool) -> Iterator[list[Item]]:
+    """What goes through the model at once: what takes long, and large images, by themselves."""
+    portion: list[Item] = []
+    for item in items:
+        if portion and (singly or sum(one.pixels for one in portion) + item.pixels > _AT_ONCE):
+            yield portion
+            portion = []
+        portion.append(item)
+    if portion:
+        yield portion
 
 
 def _answers(table: Any, items: Sequence[Item]) -> list[Answer]:

@@ -123,7 +123,7 @@ class Service:
             proving: it is the proof that asks, which the limit of inputs that wait is not for.
 
         Raises:
-            Problem: if too many wait, or it takes too long.
+            Problem: if too many wait, it takes too long, or they are too much together.
         """
         jobs = pool.submit(items, explain, proving)
         every = asyncio.gather(*(job.told for job in jobs))
@@ -132,6 +132,8 @@ class Service:
         try:
             done, _ = await asyncio.wait(waits, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
             if every in done:
+                if problem := jobs[0].asked.problem:
+                    raise problem
                 return every.result()
             if done:
                 return None

@@ -2,11 +2,13 @@
 
 import gc
 import json
+import math
 import os
 import resource
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,8 @@ from ..core.files import plain
 from ..errors import DataError, TfpipelinesError
 from .engine import Engine
 from .frames import packed, receive
-from .items import Answer, Item, unreadable
+from .image_items import looked_at
+from .items import Answer, Item, too_late, unreadable
 from .limits import Limits
 from .opening import open_engine
 from .problems import Problem
@@ -49,20 +52,27 @@ def main(number: int) -> None:
         connection.sendall(packed({"model": engine.facts}))
         while (frame := receive(file)) is not None:
             header, parts = frame
-            items = [Item.of(facts, content) for facts, content in zip(header["items"], parts)]
-            answers = answered(engine, items, header["explain"])
-            connection.sendall(_told(answers))
+            items: list[Item | Answer] = [Item.of(facts, content) for facts, content in zip(header["items"], parts)]
+            until = time.monotonic() + header["left"]
+            if engine.facts["takes"] == "image":
+                items = looked_at(items, header["requests"], header["pixels"], limits, until)
+            good = [item for item in items if isinstance(item, Item)]
+            told = iter(answered(engine, good, header["explain"], until) if good else ())
+            answers = [item if isinstance(item, Answer) else next(told) for item in items]
+            connection.sendall(_told(answers, items))
             if any(answer.problem and answer.problem.cause == _TOO_MUCH for answer in answers):
-                del items, answers, frame, parts
+                del items, good, told, answers, frame, parts
                 gc.collect()
                 if limit and _taken() > limit - limits.memory / 2:  # it would fail for ever: another process begins
                     return
 
 
-def answered(engine: Engine, items: Sequence[Item], explain: bool) -> list[Answer]:
+def answered(engine: Engine, items: Sequence[Item], explain: bool, until: float = math.inf) -> list[Answer]:
     """The answer to each item. Where all of them together raise an error, each is asked for by itself."""
+    if time.monotonic() > until:
+        return [too_late(item) for item in items]
     try:
-        return engine.answer(items, explain)
+        return engine.answer(items, explain, until)
     except DataError as error:
         alone = unreadable(items[0], error.cause, error.remedy)
     except TfpipelinesError as error:
@@ -75,20 +85,22 @@ def answered(engine: Engine, items: Sequence[Item], explain: bool) -> list[Answe
         alone = Answer(problem=Problem("bug", cause, "Its traceback is in the server's log.", items[0].name))
     if len(items) == 1:
         return [alone]
-    return [answer for item in items for answer in answered(engine, [item], explain)]
+    return [answer for item in items for answer in answered(engine, [item], explain, until)]
 
 
-def _told(answers: Sequence[Answer]) -> bytes:
-    """The answers as a message: of each its records as JSON, and what is counted of them."""
+def _told(answers: Sequence[Answer], items: Sequence[Item | Answer]) -> bytes:
+    """The answers as a message: of each its records as JSON, what is counted of them, and the pixels of an image."""
     header: list[dict[str, Any]] = []
     parts: list[bytes] = []
-    for answer in answers:
+    for answer, item in zip(answers, items):
         if answer.problem:
-            header.append({"problem": answer.problem.facts()})
+            header.append({"refused" if answer.of_request else "problem": answer.problem.facts()})
             parts.append(b"")
         else:
             header.append({"counted": [_counted(record) for record in answer.records]})
             parts.append(json.dumps(plain(answer.records), ensure_ascii=False)[1:-1].encode("utf-8", "replace"))
+        if isinstance(item, Item) and item.pixels:
+            header[-1]["pixels"] = item.pixels
     return packed({"answers": header}, parts)
 
 
