@@ -93,6 +93,7 @@ def test_cells_of_a_category_are_read_as_by_the_server(cell):
         [Column("size", "number"), Column("kind", "category", vocabulary=("0", "1", "1.5", "False", "True"))]
     )
     table = {"numbers": ["size"], "codes": [{"column": "kind", "values": ["", *columns.columns[1].vocabulary]}]}
+    table["read"] = columns.facts()
     manifest = {"signature": {"inputs": [{"name": "numbers"}, {"name": "codes"}]}, "vocabulary": table}
     feed = loaded(made({"takes": "row"}, columns), manifest)["feed"]
     for size in (3, 1.5, None, "", True, "2.5"):
@@ -100,8 +101,27 @@ def test_cells_of_a_category_are_read_as_by_the_server(cell):
         wanted, told = RowEncoder(columns).encode([row]), feed(json.dumps(row))
         np.testing.assert_array_equal(told["numbers"], wanted.numbers)
         np.testing.assert_array_equal(told["codes"], wanted.codes)
-    with pytest.raises(SystemExit, match="'1,5' is no number"):
-        feed(json.dumps({"size": "1,5", "kind": "1"}))
+
+
+@pytest.mark.parametrize("commas", ["", "decimal", "thousands"])
+def test_numbers_in_quotes_are_read_as_by_the_server_or_refused(commas):
+    columns = Columns([Column("size", "number", commas=commas)])
+    table = {"numbers": ["size"], "codes": [], "read": columns.facts()}
+    feed = loaded(
+        made({"takes": "row"}, columns), {"signature": {"inputs": [{"name": "numbers"}]}, "vocabulary": table}
+    )
+    refused = []
+    for cell in (1.234, "1.234", "1234", " +1.5e3 ", "1,5", "1.234,5", "1,234.5", "1,234", "1_000", "nan", "inf", "NA"):
+        row = {"size": cell}
+        try:
+            told = feed["feed"](json.dumps(row))
+        except SystemExit as error:
+            assert f"{cell!r} is no number" in str(error)
+            refused.append(cell)
+        else:
+            np.testing.assert_array_equal(told["numbers"], RowEncoder(columns).encode([row]).numbers)
+    always = ["1,5", "1.234,5", "1,234.5", "1,234", "1_000", "nan", "inf", "NA"]
+    assert refused == ["1.234", " +1.5e3 ", *always] if commas == "decimal" else refused == always
 
 
 def test_what_the_server_refuses_is_refused(tmp_path):

@@ -123,13 +123,16 @@ def formed(text):
 
 '''
 _ROWS = """\
-def number(cell):
+PLAIN = re.compile(r"\\s*[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?\\s*")
+COMMAS = {column["name"] for column in TABLE["read"] if column.get("commas") == "decimal"}  # there 1.234 may be 1234
+
+
+def number(cell, commas):
     if cell is None or cell == "" or isinstance(cell, bool):
         return np.nan
-    try:
-        return float(cell) if abs(float(cell)) <= np.finfo(np.float32).max else np.nan
-    except ValueError:
+    if isinstance(cell, str) and (not PLAIN.fullmatch(cell) or commas and "." in cell):
         sys.exit(f"{cell!r} is no number; give numbers as JSON has them, such as 1.5, and null where there is none.")
+    return float(cell) if abs(float(cell)) <= np.finfo(np.float32).max else np.nan
 
 
 def word(cell):
@@ -140,7 +143,7 @@ def word(cell):
 
 def feed(row):
     cells = json.loads(row)  # {column: number, word or null}
-    numbers = [number(cells[name]) for name in TABLE["numbers"]]
+    numbers = [number(cells[name], name in COMMAS) for name in TABLE["numbers"]]
     words = [word(cells[code["column"]]) for code in TABLE["codes"]]
     places = [{word: place for place, word in enumerate(code["values"])} for code in TABLE["codes"]]
     codes = [known.get(word, 0) for known, word in zip(places, words)]
@@ -198,7 +201,7 @@ def _taking(steps: dict[str, Any], served: "Served", whole: bool) -> Taken:
         return "TEXT...", [], ["re", "unicodedata"], [], constants, _FORM + feed
     if takes == "row" and not whole and _plain(served):
         example = "'{\"COLUMN\": 1.5, ...}'..."
-        return example, [], ["unicodedata"], [], f"{_INPUTS}TABLE = {_VOCABULARY}", _ROWS
+        return example, [], ["re", "unicodedata"], [], f"{_INPUTS}TABLE = {_VOCABULARY}", _ROWS
     return "'{\"INPUT\": [...], ...}'...", [], [], [], "", _TENSORS
 
 
