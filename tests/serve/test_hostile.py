@@ -12,8 +12,8 @@ import pytest
 from tfpipelines.errors import ArtifactError, ConfigError, ExportError
 from tfpipelines.serve.limits import Limits
 from tfpipelines.serve.parsing import Parser, parse_json
-from tfpipelines.serve.pool import _started
 from tfpipelines.serve.problems import Problem
+from tfpipelines.serve.processes import started
 from tfpipelines.serve.proof import NotAnswered, Prover
 from tfpipelines.serve.sources import Source, find
 
@@ -241,5 +241,5 @@ def test_workers_do_not_know_the_token(monkeypatch):
     monkeypatch.setenv(TOKEN, "0123456789abcdef")
     given = {}
     monkeypatch.setattr("subprocess.Popen", lambda command, **options: given.update(options["env"]))
-    _started(3)
+    started("worker", 3)
     assert given and TOKEN not in given

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from .access import Access
 from .asking import answers
 from .batching import Told
-from .body import parsed, read_body
+from .body import read_body
 from .guard import Guard
 from .items import Item
 from .open_inference import OpenInference
@@ -73,10 +73,9 @@ class _Handlers:
         with service.using(version) as pool:
             if explain:
                 service.require_explains(pool)
-            parser = service.parser(pool)
             body = await read_body(request, service.limits)
             kind = request.headers.get("content-type", "")
-            given = await parsed(body, lambda body: parser.items(kind, body))
+            given = (await service.reader.read(False, pool.facts, kind, body)).items
             del body
             items = [item for item in given if isinstance(item, Item)]
             asked = iter(await answers(service, pool, request, items, explain, proving) if items else ())

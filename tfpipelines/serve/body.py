@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from .limits import Limits
 from .problems import Problem
@@ -11,8 +10,6 @@ from .problems import Problem
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_T = TypeVar("_T")
-_LARGE = 1_000_000  # bytes whose parsing would keep other clients waiting
 _MOMENT = 0.5  # seconds
 _CLOSE = {"Connection": "close"}  # what still comes of the body is not read
 
@@ -36,11 +33,6 @@ async def read_body(request: "Request", limits: Limits) -> bytes:
     except TimeoutError as error:
         cause = f"The body has not come within {limits.body_seconds:g} s."
         raise Problem("slow", cause, "Send it faster, or less of it.", headers=_CLOSE) from error
-
-
-async def parsed(body: bytes, parse: Callable[[bytes], _T]) -> _T:
-    """What a body says; a large one is parsed in a thread, while other clients are answered."""
-    return await asyncio.to_thread(parse, body) if len(body) > _LARGE else parse(body)
 
 
 async def _received(request: "Request", limits: Limits) -> bytes:

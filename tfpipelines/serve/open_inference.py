@@ -8,12 +8,11 @@ from starlette.responses import JSONResponse, Response
 
 from .. import __version__
 from .asking import answers
-from .body import parsed, read_body
+from .body import read_body
 from .items import Item
-from .parsing import parse_json
 from .problems import Problem
 from .service import Service
-from .tensors import Spec, input_specs, items_of, output_specs, read_tensors, response_tensors
+from .tensors import input_specs, output_specs, response_tensors
 
 
 class OpenInference:
@@ -56,17 +55,10 @@ class OpenInference:
             raise Problem("unsupported", "Binary tensors are not taken.", "Send the data as JSON.")
         with service.using() as pool:
             facts = self._known(request)
-
-            def parse(body: bytes) -> tuple[Any, list[Spec], list[Item]]:
-                document = parse_json(body)
-                tensors = read_tensors(document, input_specs(facts))
-                return (
-                    document.get("id"),
-                    _wanted(document, output_specs(facts)),
-                    items_of(tensors, facts, service.limits),
-                )
-
-            given, wanted, items = await parsed(await read_body(request, service.limits), parse)
+            body = await read_body(request, service.limits)
+            asked = await service.reader.read(True, facts, "application/json", body)
+            del body
+            items = [item for item in asked.items if isinstance(item, Item)]
             told = await answers(service, pool, request, items, False)
         for number, one in enumerate(told):
             if problem := one.problem:
@@ -74,9 +66,11 @@ class OpenInference:
                 raise Problem(problem.code, f"{problem.cause}{where}", problem.remedy, problem.item, problem.headers)
         records = json.loads(b"[" + b",".join(one.records for one in told) + b"]")
         response = {"model_name": facts["name"], "model_version": facts["version"]}
-        if isinstance(given, str):
-            response["id"] = given
-        return JSONResponse({**response, "outputs": response_tensors(records, wanted)})
+        if asked.given is not None:
+            response["id"] = asked.given
+        specs = {spec.name: spec for spec in output_specs(facts)}
+        outputs = response_tensors(records, [specs[name] for name in asked.outputs])
+        return JSONResponse({**response, "outputs": outputs})
 
     # --- details
     def _known(self, request: Request) -> dict[str, Any]:
@@ -97,13 +91,3 @@ class OpenInference:
         if request.path_params["name"] != self._service.source.name:
             remedy = f"The model that is served: {self._service.source.name}."
             raise Problem("not_found", "There is no such model.", remedy)
-
-
-def _wanted(document: dict[str, Any], specs: list[Spec]) -> list[Spec]:
-    """The outputs that a request asks for; all where it does not say."""
-    given = document.get("outputs", [])
-    names = [one.get("name") if isinstance(one, dict) else None for one in given] if isinstance(given, list) else [None]
-    known = {spec.name: spec for spec in specs}
-    if not all(isinstance(name, str) and name in known for name in names):
-        raise Problem("malformed", "An output is asked for that there is not.", f"Allowed: {', '.join(known)}.")
-    return [known[name] for name in names if name] or specs

@@ -5,20 +5,18 @@ import dataclasses
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from ..errors import ArtifactError, ConfigError, DataError, ResourceError, TfpipelinesError
 from . import frames
-from .access import TOKEN
 from .batching import Job, Queue, Told
 from .counters import Counters
 from .items import Item
 from .limits import Limits
 from .problems import Problem
+from .processes import ended, how_ended, started
 from .sources import Source
 
 _BY_CODE: dict[int, type[TfpipelinesError]] = {2: ConfigError, 3: DataError, 4: ResourceError, 7: ArtifactError}
@@ -151,7 +149,7 @@ class _Worker:
         here, there = socket.socketpair()
         with there:
             try:
-                self.process = await asyncio.to_thread(_started, there.fileno())
+                self.process = await asyncio.to_thread(started, "worker", there.fileno())
                 self._reader, self._writer = await asyncio.open_connection(sock=here, limit=2**20)
             except BaseException:
                 here.close()
@@ -223,19 +221,17 @@ class _Worker:
                 self._pool.queue.again(batch.result())
         if taken:
             return batch.result()
-        raise _Died(await asyncio.to_thread(_how, self.process))
+        raise _Died(await asyncio.to_thread(how_ended, self.process))
 
     async def end(self) -> None:
         """Ends the process."""
         self.ready = False
         self._pool.changed()
         if self._writer is not None:
-            self._writer.close()
-            with suppress(ConnectionError):
-                await self._writer.wait_closed()
+            self._writer.transport.abort()  # it may not read any more what waits to be written
             self._writer = None
         if (process := self.process) is not None:
-            await asyncio.to_thread(_ended, process)
+            await asyncio.to_thread(ended, process)
             self.process = None
 
     async def _answer(self, jobs: list[Job]) -> None:
@@ -275,7 +271,7 @@ class _Worker:
         except ConnectionError:
             answer = None
         if answer is None:
-            raise _Died(await asyncio.to_thread(_how, self.process))
+            raise _Died(await asyncio.to_thread(how_ended, self.process))
         return answer
 
     def _try_again(self, jobs: list[Job]) -> None:
@@ -292,37 +288,6 @@ class _Worker:
 def _no_worker() -> Problem:
     cause = "The model cannot be loaded any more."
     return Problem("not_ready", cause, "Its cause is in the server's log.", headers={"Retry-After": "10"})
-
-
-def _started(number: int) -> "subprocess.Popen[bytes]":
-    begin = f"import sys; sys.path[:] = {sys.path!r}; from tfpipelines.serve.worker import main; main({number})"
-    command = [sys.executable, "-c", begin]  # with -m the working folder could hide packages
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    quiet.pop(TOKEN, None)  # a worker needs none
-    return subprocess.Popen(
-        command, pass_fds=[number], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=quiet,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> None:
-    """Waits for a process whose connection is closed; kills one that does not end by itself."""
-    try:
-        process.wait(0.5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _how(process: "subprocess.Popen[bytes] | None") -> str:
-    """How a process has ended, in words."""
-    if process is None:
-        return "is no more"
-    try:
-        code = process.wait(2)
-    except subprocess.TimeoutExpired:
-        return "has closed its connection"
-    return f"was killed by signal {-code}" if code < 0 else f"has ended with exit code {code}"
 
 
 def _cores() -> int:

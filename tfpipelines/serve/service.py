@@ -10,10 +10,10 @@ from .batching import Told
 from .counters import Counters
 from .items import Item
 from .limits import Limits
-from .parsing import Parser
 from .pool import Pool
 from .problems import Problem
 from .proof import NotAnswered, Prover
+from .reading import Reader
 from .sources import Source
 
 
@@ -30,6 +30,7 @@ class Service:
     def __init__(self, source: Source, limits: Limits, workers: int, say: Callable[[str], None]):
         self.source, self.limits, self.workers, self.say = source, limits, workers, say
         self.counters = Counters(lambda: len(self.pool.queue))
+        self.reader = Reader(limits)
         self.pool = self.new_pool(source)
         self.candidate: Pool | None = None  # a newer version, while it is loaded and proven
         self.state = "loading"  # then ready, then draining
@@ -91,10 +92,6 @@ class Service:
             yield pool
         finally:
             pool.users -= 1
-
-    def parser(self, pool: Pool) -> Parser:
-        """Reads bodies for a version."""
-        return Parser(pool.facts["takes"], self.limits)
 
     def require_explains(self, pool: Pool) -> None:
         """Refuses where predictions cannot be explained.
@@ -199,9 +196,10 @@ class Service:
         return self.proof
 
     async def stop(self) -> None:
-        """Answers what waits, then ends the workers."""
+        """Answers what waits, then ends all processes."""
         self.state = "draining"
         await asyncio.gather(self.pool.drain(self.limits.seconds), *self._leaving)
+        await self.reader.stop()
 
 
 def _seen(every: asyncio.Future) -> None:

@@ -129,6 +129,20 @@ def items_of(tensors: Tensors, facts: Mapping[str, Any], limits: Limits) -> list
     return Parser(takes, limits).of_values(values)
 
 
+def wanted(document: Mapping[str, Any], specs: Sequence[Spec]) -> list[str]:
+    """Names of the outputs that a request asks for; all where it does not say.
+
+    Raises:
+        Problem: if there is no such output.
+    """
+    given = document.get("outputs", [])
+    names = [one.get("name") if isinstance(one, dict) else None for one in given] if isinstance(given, list) else [None]
+    known = [spec.name for spec in specs]
+    if not all(isinstance(name, str) and name in known for name in names):
+        raise Problem("malformed", "An output is asked for that there is not.", f"Allowed: {', '.join(known)}.")
+    return list(dict.fromkeys(map(str, names))) or known
+
+
 def response_tensors(records: Sequence[Mapping[str, Any]], specs: Sequence[Spec]) -> list[dict[str, Any]]:
     """The outputs of a response.
 

@@ -4,14 +4,12 @@ import gc
 import json
 import math
 import os
-import resource
 import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..core.files import plain
@@ -23,6 +21,7 @@ from .items import Answer, Item, too_late, unreadable
 from .limits import Limits
 from .opening import open_engine
 from .problems import Problem
+from .processes import limit_memory, taken_memory
 
 _TOO_MUCH = "Answering this takes more memory than is allowed."
 
@@ -48,7 +47,7 @@ def main(number: int) -> None:
             facts = {"cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
             connection.sendall(packed({"error": facts}))
             return
-        limit = _limit_memory(limits.memory)
+        limit = limit_memory(limits.memory)
         connection.sendall(packed({"model": engine.facts}))
         while (frame := receive(file)) is not None:
             header, parts = frame
@@ -63,7 +62,9 @@ def main(number: int) -> None:
             if any(answer.problem and answer.problem.cause == _TOO_MUCH for answer in answers):
                 del items, good, told, answers, frame, parts
                 gc.collect()
-                if limit and _taken() > limit - limits.memory / 2:  # it would fail for ever: another process begins
+                if (
+                    limit and taken_memory() > limit - limits.memory / 2
+                ):  # it would fail for ever: another process begins
                     return
 
 
@@ -120,27 +121,3 @@ def _keep_chatter_away() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-
-
-def _limit_memory(more: int) -> int:
-    """From now on this process may take so many bytes more than it has.
-
-    Returns:
-        Bytes that it may have; 0 where there is no such limit.
-    """
-    if not (taken := _taken()):
-        return 0
-    limit = taken + more
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    if most != resource.RLIM_INFINITY and limit > most:
-        return 0
-    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
-    return limit
-
-
-def _taken() -> int:
-    """Bytes of memory that this process has been given; 0 where that is unknown."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:  # not Linux
-        return 0
