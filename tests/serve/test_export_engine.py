@@ -1,6 +1,8 @@
 """An export in its runtime, without a server around it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +11,7 @@ from tfpipelines.serve import export_engine, resizing
 from tfpipelines.serve.items import Item, lacking
 from tfpipelines.serve.limits import Limits
 
+from ..conftest import ROOT
 from .small_export import picture, write_export
 
 pytest.importorskip("onnx")
@@ -55,3 +58,20 @@ def test_long_cells_are_refused():
     told = lacking(Item("row", "0", b""), {"a": "x" * 11}, ["a"], 10)
     assert told and told.problem and told.problem.code == "unreadable"
     assert lacking(Item("row", "0", b""), {"a": "x" * 10, "b": 10**50}, ["a", "b"], 10) is None
+
+
+def test_a_worker_for_images_loads_no_more_than_it_needs(tmp_path):
+    """What takes long to load: a server is ready within 2 s."""
+    export = write_export(tmp_path / "1")
+    code = f"""
+import sys
+from tfpipelines.serve import worker
+from tfpipelines.serve.limits import Limits
+worker.open_engine({str(export)!r}, "1", Limits(), 1).warm_up()
+print(*sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT)}
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "onnxruntime" in loaded and not loaded & {"pandas", "pydantic", "sklearn", "scipy", "tensorflow", "keras"}

@@ -6,13 +6,16 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from ..core.config.images import LevelRange
 from ..errors import DataError
 from .file_kinds import HEIC, kind_of
+
+if TYPE_CHECKING:  # else it would load the schema of all pipelines, which a server does not need
+    from ..core.config.images import LevelRange
 
 MAX_PIXELS = 100_000_000
 MAX_PIXELS_BOUND = 178_956_970  # where Pillow refuses of itself
@@ -86,7 +89,7 @@ def decode_image(
     channels: int = 3,
     background: int = 255,
     max_pixels: int = MAX_PIXELS,
-    levels: LevelRange | None = None,
+    levels: "LevelRange | None" = None,
 ) -> np.ndarray:
     """Pixels of a JPEG, PNG, BMP, GIF, WebP, TIFF or any other still image that Pillow reads by itself, but
     PostScript, judged by content, not by name.
@@ -210,14 +213,14 @@ def _know_heic() -> bool:
     return True
 
 
-def scaled_levels(array: np.ndarray, levels: LevelRange) -> np.ndarray:
+def scaled_levels(array: np.ndarray, levels: "LevelRange") -> np.ndarray:
     """Numbers of any kind as uint8: `levels` become 0 and 255, what is outside is cut, what is no number becomes 0."""
     low, high = levels
     numbers = (array.astype(np.float64) - low) * (255 / (high - low))
     return np.round(np.clip(np.nan_to_num(numbers, nan=0.0), 0, 255)).astype(np.uint8)
 
 
-def _scaled(image: Image.Image, source: str | Path | bytes, levels: LevelRange) -> Image.Image:
+def _scaled(image: Image.Image, source: str | Path | bytes, levels: "LevelRange") -> Image.Image:
     """The image with 8 bits where it has more, by a range of levels."""
     if image.mode in _DEEP:
         made = Image.fromarray(scaled_levels(np.asarray(image), levels))

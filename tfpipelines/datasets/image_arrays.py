@@ -1,16 +1,19 @@
 """Images as arrays, whatever they were: files, their content, arrays of any kind of number."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.config.images import LevelRange
 from ..errors import DataError
 from .decoding import decode_image, scaled_levels
 from .findings import Findings
 
+if TYPE_CHECKING:  # see decoding.py
+    from ..core.config.images import LevelRange
 
-def to_uint8(images: np.ndarray, origin: str, findings: Findings, levels: LevelRange | None = None) -> np.ndarray:
+
+def to_uint8(images: np.ndarray, origin: str, findings: Findings, levels: "LevelRange | None" = None) -> np.ndarray:
     """Images as uint8 (n, height, width, channels): 16 bit is divided by 257, true or false becomes 255 or 0, floats in
     [0, 1] are scaled, floats in [0, 255] are rounded. With `levels`, numbers of other kinds than uint8 are scaled by
     that range, see `decode_image`.
@@ -63,7 +66,11 @@ def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
 
 
 def pixels(
-    source: Path | bytes | np.ndarray, channels: int, background: int, max_pixels: int, levels: LevelRange | None = None
+    source: Path | bytes | np.ndarray,
+    channels: int,
+    background: int,
+    max_pixels: int,
+    levels: "LevelRange | None" = None,
 ) -> np.ndarray:
     """What is in a file, the bytes of one, or an array (height, width[, 1 or 3]): uint8 (height, width, channels).
 
