@@ -14,7 +14,7 @@ from tfpipelines.serve.container import PACKAGES
 from ..conftest import ROOT
 from .small_export import write_export
 
-for needed in ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client", "onnx", "onnxruntime"):
+for needed in ("uvicorn", "httptools", "python_multipart", "prometheus_client", "onnx", "onnxruntime"):
     pytest.importorskip(needed, reason=f"serving needs {needed}: pip install 'tfpipelines[serve,onnx]'")
 
 OPTIONAL = {"pyarrow", "cloudpickle", "setuptools"}  # that others use where they are

@@ -20,7 +20,7 @@ from tfpipelines.serve.sources import Source, find
 from .running import Server
 from .small_export import picture, write_export
 
-for needed in ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client", "onnx", "onnxruntime"):
+for needed in ("uvicorn", "httptools", "python_multipart", "prometheus_client", "onnx", "onnxruntime"):
     pytest.importorskip(needed, reason=f"serving needs {needed}: pip install 'tfpipelines[serve,onnx]'")
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"

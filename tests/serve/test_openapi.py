@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-pytest.importorskip("starlette", reason="serving needs starlette: pip install 'tfpipelines[serve]'")
 pytest.importorskip("prometheus_client", reason="serving needs prometheus_client: pip install 'tfpipelines[serve]'")
 
 from tfpipelines.serve.access import OPEN, Access

@@ -11,7 +11,7 @@ from .browser import WHERE, Browser
 from .running import Server
 from .small_export import picture, write_export
 
-for needed in ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client", "onnx", "onnxruntime"):
+for needed in ("uvicorn", "httptools", "python_multipart", "prometheus_client", "onnx", "onnxruntime"):
     pytest.importorskip(needed, reason=f"serving needs {needed}: pip install 'tfpipelines[serve,onnx]'")
 
 OLD = ROOT / "tests" / "runs_of_earlier_versions" / "0.1.0"

@@ -48,7 +48,7 @@ def test_batches_hold_what_goes_together():
         with pytest.raises(Problem) as refused:
             queue.put([ITEM], False)
         assert refused.value.status == 429 and refused.value.headers["Retry-After"] == "1"
-        plain[1].told.cancel()  # whose client has gone
+        plain[1].tell(Told())  # whose client has gone
         assert await queue.batch() == [plain[0], plain[2]] and await queue.batch() == explained
         for job in plain[0], plain[2]:
             job.tries = 1

@@ -11,7 +11,7 @@ from ..conftest import ROOT, TINY, some
 from ..tasks.cases import SMALL_ROWS, SMALL_TABLE, SMALL_TEXT
 from .running import Server
 
-for needed in ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client", "onnxruntime"):
+for needed in ("uvicorn", "httptools", "python_multipart", "prometheus_client", "onnxruntime"):
     pytest.importorskip(needed, reason=f"serving needs {needed}: pip install 'tfpipelines[serve,onnx]'")
 
 OLD = ROOT / "tests" / "runs_of_earlier_versions" / "0.1.0"

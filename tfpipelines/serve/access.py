@@ -1,5 +1,6 @@
 """Who may ask, and under which name: tokens, hosts and origins."""
 
+import functools
 import hmac
 import ipaddress
 import os
@@ -14,6 +15,7 @@ from .problems import Problem
 
 TOKEN = "TFPIPE_SERVE_TOKEN"  # name of the environment's variable
 _SHORTEST = 16  # characters of a token
+_LONGEST = 60  # characters of an address in numbers
 OPEN = {"/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}  # that need no token
 
 
@@ -121,8 +123,11 @@ def _host_name(host: str) -> str:
     return name.lower().rstrip(".") if not mark or port.isdecimal() else ""
 
 
+@functools.lru_cache(64)
 def _is_address(name: str) -> bool:
     """Whether it is in numbers: names are what a foreign site can let lead here."""
+    if len(name) > _LONGEST:
+        return False
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,21 +1,16 @@
 """What is answered at which address."""
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from .access import Access
-from .asking import answers
 from .batching import Told
 from .body import read_body
 from .guard import Guard
+from .http import Request, Response, as_json, json_response
 from .items import Item
 from .open_inference import OpenInference
 from .openapi import document
 from .problems import Problem
 from .routing import Router
 from .service import Service
-
-_JSON = "application/json"
 
 
 def make_app(service: Service, access: Access, secret: str = "") -> Guard:
@@ -62,15 +57,14 @@ class _Handlers:
         from .page import page
 
         html, policy = page()
-        return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
+        return Response(html, 200, "text/html; charset=utf-8", {"Content-Security-Policy": policy})
 
     async def predict(self, request: Request) -> Response:
         """Predictions for the inputs in the body."""
         service = self._service
-        version, proving = request.scope["state"].get("version"), request.scope["state"].get("proving", False)
-        service.require_ready(proving)
+        service.require_ready(request.proving)
         explain = wants(request, "explain")
-        with service.using(version) as pool:
+        with service.using(request.version) as pool:
             if explain:
                 service.require_explains(pool)
             body = await read_body(request, service.limits)
@@ -78,43 +72,43 @@ class _Handlers:
             given = (await service.reader.read(False, pool.facts, kind, body)).items
             del body
             items = [item for item in given if isinstance(item, Item)]
-            asked = iter(await answers(service, pool, request, items, explain, proving) if items else ())
+            connection, proving = request.connection, request.proving
+            asked = iter(await service.predict(pool, items, explain, connection, proving) if items else ())
         told = [next(asked) if isinstance(item, Item) else Told(problem=item) for item in given]
         if len(told) == 1 and (problem := told[0].problem):
             raise problem
         parts = [_record(item, one) for item, one in zip(given, told)]
-        head = JSONResponse(pool.model).body
-        return Response(b"".join([b'{"model":', head, b',"predictions":[', b",".join(parts), b"]}"]), media_type=_JSON)
+        return Response(b"".join([b'{"model":', pool.model, b',"predictions":[', b",".join(parts), b"]}"]))
 
     async def model(self, request: Request) -> Response:
         """What there is to know of the model."""
         service = self._service
         limits = vars(service.limits)
         told = {**service.known_facts(), "state": service.state, "limits": limits, "proof": service.proof}
-        return JSONResponse(told)
+        return json_response(told)
 
     async def prove(self, request: Request) -> Response:
         """Proves the model again, through the server."""
-        return JSONResponse(await self._service.prove())
+        return json_response(await self._service.prove())
 
     async def live(self, request: Request) -> Response:
         """Whether the server answers."""
-        return JSONResponse({"live": True})
+        return json_response({"live": True})
 
     async def ready(self, request: Request) -> Response:
         """Whether predictions are answered."""
         ready = self._service.ready
-        return JSONResponse({"ready": ready}, 200 if ready else 503)
+        return json_response({"ready": ready}, 200 if ready else 503)
 
     async def openapi(self, request: Request) -> Response:
         """The server's description for programs."""
         service = self._service
-        return JSONResponse(document(service.known_facts(), service.limits, self._access.token is not None))
+        return json_response(document(service.known_facts(), service.limits, self._access.token is not None))
 
     async def metrics(self, request: Request) -> Response:
         """What is counted, for Prometheus."""
         self._service.counters.ready.set(self._service.ready)
-        return Response(self._service.counters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(self._service.counters.text(), 200, "text/plain; version=0.0.4; charset=utf-8")
 
 
 def wants(request: Request, name: str) -> bool:
@@ -123,7 +117,7 @@ def wants(request: Request, name: str) -> bool:
     Raises:
         Problem: if it says something else than yes or no.
     """
-    value = request.query_params.get(name, "0").lower()
+    value = request.parameter(name, "0").lower()
     if value not in ("0", "1", "true", "false"):
         raise Problem("malformed", f"The parameter {name} is neither 0 nor 1.", f"Say {name}=1, or leave it out.")
     return value in ("1", "true")
@@ -133,4 +127,4 @@ def _record(item: Item | Problem, told: Told) -> bytes:
     if told.problem is None:
         return told.records
     name = item.name if isinstance(item, Item) else item.item
-    return bytes(JSONResponse({"item": name, "error": told.problem.facts()}).body)
+    return as_json({"item": name, "error": told.problem.facts()})

@@ -2,19 +2,16 @@
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
 
+from .http import Request
 from .limits import Limits
 from .problems import Problem
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 _MOMENT = 0.5  # seconds
 _CLOSE = {"Connection": "close"}  # what still comes of the body is not read
 
 
-async def read_body(request: "Request", limits: Limits) -> bytes:
+async def read_body(request: Request, limits: Limits) -> bytes:
     """All of a request's body, which is kept in memory.
 
     Raises:
@@ -35,7 +32,7 @@ async def read_body(request: "Request", limits: Limits) -> bytes:
         raise Problem("slow", cause, "Send it faster, or less of it.", headers=_CLOSE) from error
 
 
-async def _received(request: "Request", limits: Limits) -> bytes:
+async def _received(request: Request, limits: Limits) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -53,7 +50,7 @@ async def _received(request: "Request", limits: Limits) -> bytes:
             return b"".join(parts)
 
 
-async def _pass_over(request: "Request", limits: Limits) -> None:
+async def _pass_over(request: Request, limits: Limits) -> None:
     """Reads on for a moment: a connection that is closed while the client sends loses the answer."""
     size = 0
     with contextlib.suppress(TimeoutError):

@@ -15,7 +15,7 @@ PACKAGES = {
     "PIL": "pillow", "click": "click", "dateutil": "python-dateutil", "httptools": "httptools", "jinja2": "jinja2",
     "lazy_loader": "lazy-loader", "numpy": "numpy", "pandas": "pandas", "prometheus_client": "prometheus-client",
     "psutil": "psutil", "pydantic": "pydantic", "python_multipart": "python-multipart", "rich": "rich",
-    "starlette": "starlette", "uvicorn": "uvicorn", "uvloop": "uvloop", "yaml": "pyyaml",
+    "uvicorn": "uvicorn", "uvloop": "uvloop", "yaml": "pyyaml",
 }  # fmt: skip
 _TOKEN = "/run/secrets/tfpipe-token/token"
 _DOCKERFILE = """\

@@ -11,11 +11,12 @@ from typing import Any
 from .access import Access
 from .body import Gone
 from .counters import Counters
+from .http import Message, Receive, Request, Response
 from .problems import Problem
+from .routing import Router
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Send = Callable[[Message], Awaitable[None]]
 
 PROOF = "x-tfpipe-proof"  # header by which the server's own proof asks before it is ready
 VERSION = "x-tfpipe-version"  # and which version it asks, while an older one answers everybody else
@@ -26,77 +27,84 @@ _HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _ROUTES = ("/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics", "/openapi.json", "/v2/health", "/v2")
 
 
 class Guard:
-    """An ASGI application around another one.
+    """The ASGI application.
 
     Args:
-        app: that answers.
+        router: that answers.
         access: what requests must show.
         counters: what is counted.
         secret: of the server's own proof.
     """
 
-    def __init__(self, app: Any, access: Access, counters: Counters, secret: str = ""):
-        self._app, self._access, self._counters, self._secret = app, access, counters, secret
+    def __init__(self, router: Router, access: Access, counters: Counters, secret: str = ""):
+        self._router, self._access, self._counters, self._secret = router, access, counters, secret.encode()
+        self._series: dict[tuple[str, int], tuple[Any, Any]] = {}  # of counters, which are found slowly
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, path = time.perf_counter(), scope["path"]
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         given = headers.get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
-        told = _Told(send, request_id, is_protocol(path))
+        request = Request(scope["method"], path, headers, scope["query_string"], receive, scope.get("connection"))
+        response: Response | None
         try:
             self._access.require(path, headers)
-            proving = bool(self._secret) and secrets.compare_digest(
-                headers.get(PROOF, "").encode(), self._secret.encode()
-            )
-            scope.setdefault("state", {}).update(proving=proving, version=headers.get(VERSION) if proving else None)
-            await self._app(scope, receive, told.send)
+            if PROOF in headers and self._secret:
+                request.proving = secrets.compare_digest(headers[PROOF].encode(), self._secret)
+                request.version = headers.get(VERSION) if request.proving else None
+            response = await self._router.answer(request)
         except Problem as problem:
-            await told.problem(problem)
+            response = _of_problem(problem, request_id, path)
         except Gone:
-            told.status = 499  # as is usual for a client that has closed the connection
+            response = None
         except Exception:  # a bug: the request's number leads from the answer to the traceback
             print(f"request {request_id} ended in a bug:", file=sys.stderr)
             traceback.print_exc()
-            await told.problem(Problem("bug", "This is a bug in tfpipelines.", "Its traceback is in the server's log."))
+            problem = Problem("bug", "This is a bug in tfpipelines.", "Its traceback is in the server's log.")
+            response = _of_problem(problem, request_id, path)
+        status = 499 if response is None else response.status  # as is usual for a client that has closed the connection
+        try:
+            if response is not None:
+                await _send(response, request_id, send)
         finally:
-            route = _route(path)
-            self._counters.requests.labels(route, str(told.status)).inc()
-            self._counters.latency.labels(route).observe(time.perf_counter() - began)
+            count, observe = self._series_of(_route(path), status)
+            count.inc()
+            observe.observe(time.perf_counter() - began)
+
+    def _series_of(self, route: str, status: int) -> tuple[Any, Any]:
+        """The counters of a route and a status: there are few."""
+        if (found := self._series.get((route, status))) is None:
+            counters = self._counters
+            found = counters.requests.labels(route, str(status)), counters.latency.labels(route)
+            self._series[route, status] = found
+        return found
 
 
-class _Told:
-    """The answer to a request."""
+def _of_problem(problem: Problem, request_id: str, path: str) -> Response:
+    body = problem.body(request_id, is_protocol(path))
+    return Response(body, problem.status, headers=problem.headers)
 
-    def __init__(self, send: Send, request_id: str, plain: bool):
-        self._send, self._id, self._plain = send, request_id, plain
-        self.status, self._begun = 0, False
 
-    async def send(self, message: MutableMapping[str, Any]) -> None:
-        """Adds the headers of every answer."""
-        if message["type"] == "http.response.start":
-            self._begun, self.status = True, message["status"]
-            own = list(message.get("headers", ()))
-            names = {name.lower() for name, _ in own}
-            added = [_CSP, *_HEADERS, (b"x-request-id", self._id.encode())]
-            message = {**message, "headers": own + [pair for pair in added if pair[0] not in names]}
-        await self._send(message)
-
-    async def problem(self, problem: Problem) -> None:
-        """Tells what is wrong, unless the answer has begun."""
-        if self._begun:
-            raise problem
-        body = problem.body(self._id, self._plain)
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **problem.headers}
-        pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": problem.status, "headers": pairs})
-        await self.send({"type": "http.response.body", "body": body})
+async def _send(response: Response, request_id: str, send: Send) -> None:
+    """With the headers of every answer."""
+    pairs = [
+        (b"content-type", response.kind.encode("latin-1")),
+        (b"content-length", b"%d" % len(response.body)),
+        (b"x-request-id", request_id.encode()),
+        *_HEADERS,
+    ]
+    if response.headers:
+        own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        names = {name for name, _ in own}
+        pairs = [pair for pair in pairs if pair[0] not in names] + own
+    await send({"type": "http.response.start", "status": response.status, "headers": pairs})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 def is_protocol(path: str) -> bool:

@@ -31,7 +31,8 @@ def looked_at(
         limits: of pixels.
         until: see `Engine.answer`.
     """
-    found = [too_late(item) if time.monotonic() > until else looked_at_one(item, limits) for item in items]
+    with _giving_up():
+        found = [too_late(item) if time.monotonic() > until else _looked_at(item, limits) for item in items]
     sums = list(before)
     for one, request in zip(found, requests):
         sums[request] += one.pixels if isinstance(one, Item) else 0
@@ -46,12 +47,20 @@ def looked_at(
 
 def looked_at_one(item: Item, limits: Limits) -> Item | Answer:
     """An image whose header has been read; or the answer where it cannot be, or claims too much."""
+    with _giving_up():
+        return _looked_at(item, limits)
+
+
+def _looked_at(item: Item, limits: Limits) -> Item | Answer:
     if item.shape:
         height, width = item.shape[:2]
     else:
         try:
-            with _in_time():
+            try:
+                _end_after(_SECONDS)
                 header = read_header(item.content, MAX_PIXELS_BOUND, usual=True)
+            finally:
+                _end_after(0)
         except DataError as error:
             return undecoded(item, error)
         except TimeoutError:  # at the very end
@@ -89,18 +98,26 @@ def of_decoding(item: Item, reason: str) -> str:
 
 
 @contextlib.contextmanager
-def _in_time() -> Iterator[None]:
-    """Ends what Python code does after some seconds of CPU, in the main thread, as that of a worker is."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+def _giving_up() -> Iterator[None]:
+    """Within it `_end_after` ends what takes too long; in the main thread, as that of a worker is."""
+    if not _can_end():
         yield
         return
     before: Any = signal.signal(signal.SIGVTALRM, _end)
-    signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+
+
+def _end_after(seconds: float) -> None:
+    """Ends what Python code does after so many seconds of CPU; 0: nothing any more."""
+    if _can_end():
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+
+
+def _can_end() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
 
 def _end(number: int, frame: Any) -> None:

@@ -3,12 +3,9 @@
 import json
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from .. import __version__
-from .asking import answers
 from .body import read_body
+from .http import Request, Response, json_response
 from .items import Item
 from .problems import Problem
 from .service import Service
@@ -27,12 +24,12 @@ class OpenInference:
 
     async def server(self, request: Request) -> Response:
         """What the server is."""
-        return JSONResponse({"name": "tfpipelines", "version": __version__, "extensions": []})
+        return json_response({"name": "tfpipelines", "version": __version__, "extensions": []})
 
     async def model(self, request: Request) -> Response:
         """Name, versions and tensors of the model."""
         facts = self._known(request)
-        return JSONResponse({
+        return json_response({
             "name": facts["name"], "versions": [facts["version"]], "platform": f"tfpipelines_{facts['runtime']}",
             "inputs": [spec.facts() for spec in input_specs(facts)],
             "outputs": [spec.facts() for spec in output_specs(facts)],
@@ -44,7 +41,7 @@ class OpenInference:
         if self._service.pool.facts:
             self._known(request)
         ready = self._service.ready
-        return JSONResponse({"name": self._service.source.name, "ready": ready}, 200 if ready else 503)
+        return json_response({"name": self._service.source.name, "ready": ready}, 200 if ready else 503)
 
     async def infer(self, request: Request) -> Response:
         """Predictions."""
@@ -59,7 +56,7 @@ class OpenInference:
             asked = await service.reader.read(True, facts, "application/json", body)
             del body
             items = [item for item in asked.items if isinstance(item, Item)]
-            told = await answers(service, pool, request, items, False)
+            told = await service.predict(pool, items, False, request.connection)
         for number, one in enumerate(told):
             if problem := one.problem:
                 where = f" (input {number} of {len(told)})" if len(told) > 1 else ""
@@ -70,7 +67,7 @@ class OpenInference:
             response["id"] = asked.given
         specs = {spec.name: spec for spec in output_specs(facts)}
         outputs = response_tensors(records, [specs[name] for name in asked.outputs])
-        return JSONResponse({**response, "outputs": outputs})
+        return json_response({**response, "outputs": outputs})
 
     # --- details
     def _known(self, request: Request) -> dict[str, Any]:
@@ -81,13 +78,13 @@ class OpenInference:
         """
         self._require_name(request)
         facts = self._service.known_facts()
-        version = request.path_params.get("version", facts["version"])
+        version = request.words.get("version", facts["version"])
         if version != facts["version"]:
             remedy = f"The version that is served: {facts['version']}."
             raise Problem("not_found", "This version is not served.", remedy)
         return facts
 
     def _require_name(self, request: Request) -> None:
-        if request.path_params["name"] != self._service.source.name:
+        if request.words["name"] != self._service.source.name:
             remedy = f"The model that is served: {self._service.source.name}."
             raise Problem("not_found", "There is no such model.", remedy)

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import functools
+import math
 import os
 import socket
 import subprocess
@@ -11,8 +13,9 @@ from typing import Any
 
 from ..errors import ArtifactError, ConfigError, DataError, ResourceError, TfpipelinesError
 from . import frames
-from .batching import Job, Queue, Told
+from .batching import Asked, Job, Queue, Told
 from .counters import Counters
+from .http import as_json
 from .items import Item
 from .limits import Limits
 from .problems import Problem
@@ -74,7 +77,7 @@ class Pool:
         self.queue = Queue(self.limits, self.facts["together"])
         self._tasks = [asyncio.create_task(worker.serve()) for worker in (first, *others)]
 
-    def submit(self, items: list[Item], explain: bool, beyond: bool = False) -> list[Job]:
+    def submit(self, items: list[Item], explain: bool, beyond: bool = False) -> Asked:
         """Lets inputs wait for a worker.
 
         Args:
@@ -85,7 +88,7 @@ class Pool:
         """
         if self.broken and not self.alive:
             raise _no_worker()
-        return self.queue.put(items, explain, beyond)
+        return self.queue.put(items, explain, beyond)[0].asked
 
     async def drain(self, seconds: float) -> None:
         """Waits until all is answered, at most so long, then ends the workers."""
@@ -104,10 +107,10 @@ class Pool:
             await worker.end()
         self.queue.refuse(Problem("not_ready", "The server is being stopped.", "Try again."))
 
-    @property
-    def model(self) -> dict[str, Any]:
-        """What answers name: `name`, `version` and `sha256` of the model."""
-        return {name: self.facts.get(name) for name in ("name", "version", "sha256")}
+    @functools.cached_property
+    def model(self) -> bytes:
+        """What answers name: `name`, `version` and `sha256` of the model, as JSON; once it is loaded."""
+        return as_json({name: self.facts[name] for name in ("name", "version", "sha256")})
 
     def changed(self) -> None:
         """Called when a worker has become ready, or is no more, or cannot be started."""
@@ -136,8 +139,8 @@ class _Worker:
         self._pool, self._threads = pool, threads
         self.process: subprocess.Popen[bytes] | None = None
         self.ready = False
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._channel: frames.Channel | None = None
+        self._idle: asyncio.Task[Any] | None = None  # that waits for something to do
 
     async def load(self) -> None:
         """Starts the process, and waits until it has the model.
@@ -150,13 +153,13 @@ class _Worker:
         with there:
             try:
                 self.process = await asyncio.to_thread(started, "worker", there.fileno())
-                self._reader, self._writer = await asyncio.open_connection(sock=here, limit=2**20)
+                self._channel = await frames.open_channel(here, self._lost)
             except BaseException:
                 here.close()
                 raise
         source, limits = self._pool.source, dataclasses.asdict(self._pool.limits)
         asked = {"path": str(source.path), "version": source.version, "limits": limits, "threads": self._threads}
-        header, _ = await self._call(asked, [])
+        header, _ = await self._ask(asked, [])
         if "error" in header:
             await self.end()
             error = header["error"]
@@ -206,30 +209,31 @@ class _Worker:
         Raises:
             _Died: if the process ends before there is any.
         """
-        assert self._reader is not None
-        batch = asyncio.ensure_future(self._pool.queue.batch())
-        ended = asyncio.ensure_future(self._reader.read(1))  # it says nothing unless it is asked
-        taken = False
+        task = self._idle = asyncio.current_task()
         try:
-            await asyncio.wait({batch, ended}, return_when=asyncio.FIRST_COMPLETED)
-            taken = not ended.done()
+            if self._channel is not None and self._channel.is_open:
+                return await self._pool.queue.batch()
+        except asyncio.CancelledError:
+            assert task is not None
+            if self._idle is not None or task.uncancel() > 0:  # it is not, or not only, what `_lost` has done
+                raise
         finally:
-            batch.cancel()
-            ended.cancel()
-            await asyncio.gather(batch, ended, return_exceptions=True)
-            if not taken and not batch.cancelled():
-                self._pool.queue.again(batch.result())
-        if taken:
-            return batch.result()
+            self._idle = None
         raise _Died(await asyncio.to_thread(how_ended, self.process))
+
+    def _lost(self) -> None:
+        """The process has closed the connection."""
+        if self._idle is not None:
+            task, self._idle = self._idle, None
+            task.cancel()
 
     async def end(self) -> None:
         """Ends the process."""
         self.ready = False
         self._pool.changed()
-        if self._writer is not None:
-            self._writer.transport.abort()  # it may not read any more what waits to be written
-            self._writer = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
         if (process := self.process) is not None:
             await asyncio.to_thread(ended, process)
             self.process = None
@@ -244,9 +248,9 @@ class _Worker:
             "pixels": [request.pixels for request in requests],
             "left": pool.limits.seconds + max(job.arrived for job in jobs) - time.monotonic(),
         }  # fmt: skip
+        longest = 2 * pool.limits.seconds + 5
         try:
-            longest = 2 * pool.limits.seconds + 5
-            header, parts = await asyncio.wait_for(self._call(asked, [job.item.content for job in jobs]), longest)
+            header, parts = await self._ask(asked, [job.item.content for job in jobs], longest)
         except TimeoutError as error:
             raise _Died(f"has not answered within {longest:g} s") from error
         for job, answer, records in zip(jobs, header["answers"], parts):
@@ -262,17 +266,12 @@ class _Worker:
                 pool.counters.tell(answer["counted"])
                 job.tell(Told(records))
 
-    async def _call(self, header: dict[str, Any], parts: list[bytes]) -> frames.Frame:
-        assert self._writer is not None and self._reader is not None
+    async def _ask(self, header: dict[str, Any], parts: list[bytes], seconds: float = math.inf) -> frames.Frame:
+        assert self._channel is not None
         try:
-            self._writer.write(frames.packed(header, parts))
-            await self._writer.drain()
-            answer = await frames.read(self._reader)
+            return await self._channel.ask(header, parts, seconds)
         except ConnectionError:
-            answer = None
-        if answer is None:
-            raise _Died(await asyncio.to_thread(how_ended, self.process))
-        return answer
+            raise _Died(await asyncio.to_thread(how_ended, self.process)) from None
 
     def _try_again(self, jobs: list[Job]) -> None:
         """Each once more, by itself: one of them may be what the worker died of."""
@@ -282,7 +281,7 @@ class _Worker:
                 problem = Problem("bug", f"The worker {_DIES}.", "Report it, with the input.", job.item.name)
                 self._pool.counters.failed.labels("bug").inc()
                 job.tell(Told(problem=problem))
-        self._pool.queue.again([job for job in jobs if not job.told.done()])
+        self._pool.queue.again([job for job in jobs if job.told is None])
 
 
 def _no_worker() -> Problem:

@@ -3,7 +3,7 @@ headers may be.
 """
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,8 +25,10 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
     """
 
     class Protocol(HttpToolsProtocol):
+        _is_lost = False
         _waits: asyncio.TimerHandle | None = None
         _ends: asyncio.TimerHandle | None = None
+        _call_at_end: Callable[[], None] | None = None
         _head = 0  # bytes of which the parser has kept something, but told nothing yet
 
         def connection_made(self, transport: Any) -> None:
@@ -49,6 +51,19 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
             self._stop_waiting()
             self._keep()
             super().connection_lost(exc)
+            self._is_lost = True
+            if self._call_at_end is not None and not self.pipeline:  # else uvicorn lets it answer
+                self._call_at_end()
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self.scope["connection"] = self
+
+        def tell_of_end(self, call: Callable[[], None] | None) -> None:
+            """See `http.Connection`."""
+            self._call_at_end = call
+            if self._is_lost and call is not None and not self.pipeline:
+                call()
 
         def data_received(self, data: bytes) -> None:
             for start in range(0, len(data), _PIECE):

@@ -70,8 +70,7 @@ class Reader:
     def __init__(self, limits: Limits):
         self._limits, self._one = limits, asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._channel: frames.Channel | None = None
 
     async def read(self, protocol: bool, facts: Mapping[str, Any], kind: str, body: bytes) -> Asked:
         """The same as `read`, while other clients are answered.
@@ -107,33 +106,29 @@ class Reader:
 
     async def stop(self) -> None:
         """Ends the process."""
-        writer, process, self._writer, self._process = self._writer, self._process, None, None
-        if writer is not None:
-            writer.transport.abort()  # it may not read any more what waits to be written
+        channel, process, self._channel, self._process = self._channel, self._process, None, None
+        if channel is not None:
+            channel.close()
         if process is not None:
             await asyncio.to_thread(ended, process, 0.1)
 
     async def _call(self, asked: dict[str, Any], body: bytes) -> frames.Frame:
-        if self._process is None or self._process.poll() is not None:
+        if self._channel is None or not self._channel.is_open:
             await self.stop()
             await self._start()
-        assert self._writer is not None and self._reader is not None
-        self._writer.write(frames.packed(asked, [body]))
-        await self._writer.drain()
-        if (answer := await frames.read(self._reader)) is None:
-            raise ConnectionError
-        return answer
+        assert self._channel is not None
+        return await self._channel.ask(asked, [body])
 
     async def _start(self) -> None:
         here, there = socket.socketpair()
         with there:
             try:
                 self._process = await asyncio.to_thread(started, "reading", there.fileno())
-                self._reader, self._writer = await asyncio.open_connection(sock=here, limit=2**20)
+                self._channel = await frames.open_channel(here)
             except BaseException:
                 here.close()
                 raise
-        self._writer.write(frames.packed(dataclasses.asdict(self._limits)))
+        self._channel.send(dataclasses.asdict(self._limits))
 
 
 def main(number: int) -> None:

@@ -1,11 +1,8 @@
 """Which handler answers at which address."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
+from .http import Request, Response
 from .problems import Problem
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -33,19 +30,22 @@ class Router:
         """Path -> methods."""
         return {"/".join(words): set(handlers) for words, handlers in self._routes}
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        words = scope["path"].split("/")
+    async def answer(self, request: Request) -> Response:
+        """What the handler of the address says.
+
+        Raises:
+            Problem: `not_found` or `method`, if there is none; what the handler raises.
+        """
+        words = request.path.split("/")
         for pattern, handlers in self._routes:
             if (found := _matched(pattern, words)) is None:
                 continue
-            if (handler := handlers.get(scope["method"])) is None:
+            if (handler := handlers.get(request.method)) is None:
                 allowed = ", ".join(sorted(handlers))
-                cause = f"{scope['method'][:20]} is not for this address."
+                cause = f"{request.method[:20]} is not for this address."
                 raise Problem("method", cause, f"Use {allowed}.", headers={"Allow": allowed})
-            scope["path_params"] = found
-            response = await handler(Request(scope, receive))
-            await response(scope, receive, send)
-            return
+            request.words = found
+            return await handler(request)
         raise Problem("not_found", "There is nothing at this address.", "GET /openapi.json tells what there is.")
 
 

@@ -15,7 +15,7 @@ from .limits import Limits
 from .proof import Prover, proven
 from .sources import Source
 
-_NEEDED = ("starlette", "uvicorn", "httptools", "python_multipart", "prometheus_client")
+_NEEDED = ("uvicorn", "httptools", "python_multipart", "prometheus_client")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import TfpipelinesError
-from .batching import Told
+from .batching import Asked, Told
+from .body import Gone
 from .counters import Counters
+from .http import Connection
 from .items import Item
 from .limits import Limits
 from .pool import Pool
@@ -109,35 +111,40 @@ class Service:
         pool: Pool,
         items: list[Item],
         explain: bool,
-        gone: asyncio.Future | None = None,
+        connection: Connection | None = None,
         proving: bool = False,
-    ) -> list[Told] | None:
-        """What the model says of each; None if the client has gone meanwhile.
+    ) -> list[Told]:
+        """What the model says of each.
 
         Args:
             pool: see `using`.
-            gone: done once the client is no more there; None: it stays.
+            connection: of the client; None: it stays.
             proving: it is the proof that asks, which the limit of inputs that wait is not for.
 
         Raises:
             Problem: if too many wait, it takes too long, or they are too much together.
+            Gone: if the client has gone meanwhile.
         """
-        jobs = pool.submit(items, explain, proving)
-        every = asyncio.gather(*(job.told for job in jobs))
-        every.add_done_callback(_seen)
-        waits: set[asyncio.Future] = {every} if gone is None else {every, gone}
+        asked = pool.submit(items, explain, proving)
+        late = asyncio.get_running_loop().call_later(self.limits.seconds, self._refuse_late, asked)
+        if connection is not None:
+            connection.tell_of_end(asked.leave)
         try:
-            done, _ = await asyncio.wait(waits, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
-            if every in done:
-                if problem := jobs[0].asked.problem:
-                    raise problem
-                return every.result()
-            if done:
-                return None
+            await asked.over
         finally:
-            every.cancel()
+            late.cancel()
+            if connection is not None:
+                connection.tell_of_end(None)
+            asked.leave()
+        if asked.gone:
+            raise Gone
+        if asked.problem:
+            raise asked.problem
+        return [job.told for job in asked.jobs if job.told is not None]
+
+    def _refuse_late(self, asked: Asked) -> None:
         cause = f"There was no answer within {self.limits.seconds:g} s."
-        raise Problem("too_long", cause, "Send fewer inputs, or try again later.")
+        asked.refuse(Problem("too_long", cause, "Send fewer inputs, or try again later."))
 
     async def start(self, prover: Prover) -> None:
         """Loads the model and proves it; only then it is ready.
@@ -200,9 +207,3 @@ class Service:
         self.state = "draining"
         await asyncio.gather(self.pool.drain(self.limits.seconds), *self._leaving)
         await self.reader.stop()
-
-
-def _seen(every: asyncio.Future) -> None:
-    """Looks at how it has ended, which asyncio would complain about otherwise."""
-    if not every.cancelled():
-        every.exception()
