@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tfpipelines import decode_image
-from tfpipelines.datasets.decoding import read_header
+from tfpipelines.datasets.decoding import decode_opened, open_image, read_header
 from tfpipelines.errors import DataError
 
 
@@ -29,6 +29,19 @@ def picture() -> Image.Image:
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
 def test_lossless_formats_give_the_pixels(picture, form):
     assert np.array_equal(decode_image(encode(picture, form)), np.asarray(picture))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF"])
+def test_an_image_whose_header_has_been_read_is_decoded_alike(picture, form):
+    content = encode(picture, form)
+    opened = open_image(content, usual=True)
+    assert opened.size == (30, 20)
+    assert np.array_equal(decode_opened(opened, content, 3, 255, None), decode_image(content))
+    with pytest.raises(ValueError, match=r"closed|destroyed|Operation"):
+        opened.getpixel((0, 0))
+    damaged = content[: len(content) // 2]
+    with pytest.raises(DataError):
+        decode_opened(open_image(damaged), damaged, 3, 255, None)
 
 
 @pytest.mark.parametrize(("form", "options"), [("JPEG", {"quality": 95}), ("WEBP", {"quality": 95}), ("GIF", {})])

@@ -84,6 +84,13 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, usual:
         return Header(height, width, grey, image.format or "?", kind, deep)
 
 
+def open_image(content: bytes, max_pixels: int = MAX_PIXELS, usual: bool = False) -> Image.Image:
+    """An image whose header has been read, for `decode_opened`; its size is that before it is turned upright. The
+    arguments and errors are those of `read_header`.
+    """
+    return _open(content, max_pixels, usual)
+
+
 def decode_image(
     source: str | Path | bytes,
     channels: int = 3,
@@ -112,15 +119,24 @@ def decode_image(
     Raises:
         DataError: if it cannot be read, is truncated or too large.
     """
-    with _open(source, max_pixels) as image:
-        try:
-            image.load()
-            if levels is not None:
-                image = _scaled(image, source, levels)
-            image = ImageOps.exif_transpose(image)
-            return _to_channels(image, channels, background)
-        except Exception as error:
-            raise _unreadable(source, error) from error
+    return decode_opened(_open(source, max_pixels), source, channels, background, levels)
+
+
+def decode_opened(
+    image: Image.Image, source: str | Path | bytes, channels: int, background: int, levels: "LevelRange | None"
+) -> np.ndarray:
+    """The same of an image that `open_image` has given for the source; it is closed, its pixels are forgotten."""
+    opened = image
+    try:
+        image.load()
+        if levels is not None:
+            image = _scaled(image, source, levels)
+        image = ImageOps.exif_transpose(image)
+        return _to_channels(image, channels, background)
+    except Exception as error:
+        raise _unreadable(source, error) from error
+    finally:
+        opened.close()
 
 
 def read_levels(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, deep: bool = False) -> np.ndarray:

@@ -42,7 +42,8 @@ class Asked:
 
     def __init__(self, items: Sequence[Item], explain: bool, done: Callable[[], None]):
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.pixels, self.problem, self.gone = 0, None, False
+        self.pixels, self.gone = 0, False
+        self.problem: Problem | None = None
         self._done, self._left = done, len(items)
         arrived = time.monotonic()
         self.jobs = [Job(item, explain, self, arrived) for item in items]

@@ -24,12 +24,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     if stated.isdecimal() and int(stated[:20]) > limits.body:
         await _pass_over(request, limits)
         raise _too_large(limits)
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            return await _received(request, limits)
-    except TimeoutError as error:
-        cause = f"The body has not come within {limits.body_seconds:g} s."
-        raise Problem("slow", cause, "Send it faster, or less of it.", headers=_CLOSE) from error
+    return await _received(request, limits)
 
 
 async def _received(request: Request, limits: Limits) -> bytes:
@@ -41,6 +36,9 @@ async def _received(request: Request, limits: Limits) -> bytes:
             raise Gone
         part = message.get("body", b"")
         size += len(part)
+        if message.get("more_body", False) and request.connection is not None and request.connection.is_slow:
+            cause = f"The body has not come within {limits.body_seconds:g} s."
+            raise Problem("slow", cause, "Send it faster, or less of it.", headers=_CLOSE)
         if size > limits.body:
             del parts
             await _pass_over(request, limits)

@@ -113,21 +113,22 @@ class ExportEngine(Engine):
             self._columns, self._encoder, self._gaps = columns, RowEncoder(columns), table
 
     def _images(self, items: Sequence[Item], until: float) -> tuple[Arrays, list[Answer | None]]:
-        from ..datasets.decoding import decode_image
+        from ..datasets.decoding import decode_opened, open_image
         from ..errors import DataError
         from .resizing import resized
 
         steps, found, arrays = self._steps, list[Answer | None](), []
-        levels = tuple(steps["range"]) if "range" in steps else None
+        span = tuple(steps["range"]) if "range" in steps else None
         for item in items:
             answer = too_late(item) if time.monotonic() > until else None
             if answer is None:
                 try:
-                    image = (
-                        _of_channels(np.frombuffer(item.content, np.uint8).reshape(item.shape), steps["channels"])
-                        if item.shape
-                        else decode_image(item.content, steps["channels"], steps["background"], levels=levels)
-                    )
+                    if item.shape:
+                        levels = np.frombuffer(item.content, np.uint8).reshape(item.shape)
+                        image = _of_channels(levels, steps["channels"])
+                    else:
+                        opened = item.opened or open_image(item.content)
+                        image = decode_opened(opened, item.content, steps["channels"], steps["background"], span)
                     arrays.append(resized(image, steps))
                 except DataError as error:
                     answer = undecoded(item, error)

@@ -117,7 +117,7 @@ class Channel(asyncio.Protocol):
             self._reply.set_exception(error)
 
 
-def _size_of(begin: bytes) -> int:
+def _size_of(begin: bytes | bytearray) -> int:
     """Of a message, by its first bytes; 0 where they are too few."""
     if len(begin) < _SIZES.size:
         return 0

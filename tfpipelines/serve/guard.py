@@ -66,8 +66,8 @@ class Guard:
         except Exception:  # a bug: the request's number leads from the answer to the traceback
             print(f"request {request_id} ended in a bug:", file=sys.stderr)
             traceback.print_exc()
-            problem = Problem("bug", "This is a bug in tfpipelines.", "Its traceback is in the server's log.")
-            response = _of_problem(problem, request_id, path)
+            bug = Problem("bug", "This is a bug in tfpipelines.", "Its traceback is in the server's log.")
+            response = _of_problem(bug, request_id, path)
         status = 499 if response is None else response.status  # as is usual for a client that has closed the connection
         try:
             if response is not None:

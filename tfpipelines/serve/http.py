@@ -13,7 +13,13 @@ JSON = "application/json"
 
 
 class Connection(Protocol):
-    """Of a client."""
+    """Of a client.
+
+    Attributes:
+        is_slow: whether a body has not come in time.
+    """
+
+    is_slow: bool
 
     def tell_of_end(self, call: Callable[[], None] | None) -> None:
         """Lets a function be called once the client is no more there, at once if it is not; None: none any more."""

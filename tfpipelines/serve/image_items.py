@@ -1,7 +1,6 @@
 """Images among items: their headers are looked at before anything is decoded."""
 
 import contextlib
-import dataclasses
 import math
 import signal
 import threading
@@ -9,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..datasets.decoding import BYTES, MAX_PIXELS_BOUND, DamagedImage, read_header
+from ..datasets.decoding import BYTES, MAX_PIXELS_BOUND, DamagedImage, open_image
 from ..errors import DataError
 from .items import Answer, Item, too_late, unreadable
 from .limits import Limits
@@ -52,26 +51,27 @@ def looked_at_one(item: Item, limits: Limits) -> Item | Answer:
 
 
 def _looked_at(item: Item, limits: Limits) -> Item | Answer:
+    opened = None
     if item.shape:
         height, width = item.shape[:2]
     else:
         try:
             try:
                 _end_after(_SECONDS)
-                header = read_header(item.content, MAX_PIXELS_BOUND, usual=True)
+                opened = open_image(item.content, MAX_PIXELS_BOUND, usual=True)
             finally:
                 _end_after(0)
         except DataError as error:
             return undecoded(item, error)
         except TimeoutError:  # at the very end
             return unreadable(item, _DAMAGED, _REMEDY)
-        height, width = header.height, header.width
+        width, height = opened.size
     if height * width > limits.pixels:
         most = f"{_mega(limits.pixels)} are the most"
     elif max(height, width) > limits.side:
         most = f"{limits.side} are the most of a side"
     else:
-        return dataclasses.replace(item, pixels=height * width)
+        return Item(item.kind, item.name, item.content, item.shape, height * width, opened)
     cause = f"The image has {width} x {height} pixels, and {most}."
     return Answer(problem=Problem("unreadable", cause, "Send a smaller one.", item.name))
 

@@ -20,6 +20,7 @@ class Item:
         content: of that kind.
         shape: of pixels: (height, width, channels).
         pixels: of an image, once its header has been read.
+        opened: the image of Pillow by which that was done.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Item:
     content: bytes
     shape: tuple[int, ...] = ()
     pixels: int = 0
+    opened: Any = field(default=None, compare=False, repr=False)
 
     def header(self) -> dict[str, Any]:
         """All but the content, JSON values."""

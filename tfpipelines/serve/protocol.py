@@ -4,7 +4,7 @@ headers may be.
 
 import asyncio
 from collections.abc import Callable, Container
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -25,9 +25,12 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
     """
 
     class Protocol(HttpToolsProtocol):
+        is_slow = False  # see `http.Connection`
         _is_lost = False
+        _receives = False  # headers have come, and not yet all of the body
         _waits: asyncio.TimerHandle | None = None
         _ends: asyncio.TimerHandle | None = None
+        _body_ends: asyncio.TimerHandle | None = None
         _call_at_end: Callable[[], None] | None = None
         _head = 0  # bytes of which the parser has kept something, but told nothing yet
 
@@ -50,6 +53,7 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
             self._keep()
+            self._stop_receiving()
             super().connection_lost(exc)
             self._is_lost = True
             if self._call_at_end is not None and not self.pipeline:  # else uvicorn lets it answer
@@ -57,7 +61,7 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            self.scope["connection"] = self
+            cast(dict[str, Any], self.scope)["connection"] = self
 
         def tell_of_end(self, call: Callable[[], None] | None) -> None:
             """See `http.Connection`."""
@@ -76,6 +80,8 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
                 super().data_received(piece)
                 if self._head > _HEAD and not self.transport.is_closing():
                     self._refuse(_too_much())
+            if self._receives and self._body_ends is None:
+                self._body_ends = self.loop.call_later(limits.body_seconds, self._body_too_slow)
 
         def on_header(self, name: bytes, value: bytes) -> None:
             super().on_header(name, value)
@@ -87,6 +93,7 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
             self._stop_waiting()
             if len(self.pipeline) >= _MOST_PIPELINED:
                 raise _too_much()
+            self._receives = True
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
@@ -95,6 +102,7 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
 
         def on_message_complete(self) -> None:
             self._head = 0
+            self._stop_receiving()
             super().on_message_complete()
 
         def send_400_response(self, msg: str) -> None:
@@ -146,6 +154,17 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
             if self._waits is not None:
                 self._waits.cancel()
                 self._waits = None
+
+        def _stop_receiving(self) -> None:
+            self._receives = False
+            if self._body_ends is not None:
+                self._body_ends.cancel()
+                self._body_ends = None
+
+        def _body_too_slow(self) -> None:
+            """Wakes who waits for the body, see `body.read_body`."""
+            self.is_slow = True
+            self.cycle.message_event.set()
 
         def _too_slow(self) -> None:
             if self._idle() and not self.transport.is_closing():

@@ -51,20 +51,19 @@ def main(number: int) -> None:
         connection.sendall(packed({"model": engine.facts}))
         while (frame := receive(file)) is not None:
             header, parts = frame
-            items: list[Item | Answer] = [Item.of(facts, content) for facts, content in zip(header["items"], parts)]
+            given = [Item.of(facts, content) for facts, content in zip(header["items"], parts)]
+            items: list[Item | Answer] = [*given]
             until = time.monotonic() + header["left"]
             if engine.facts["takes"] == "image":
-                items = looked_at(items, header["requests"], header["pixels"], limits, until)
+                items = looked_at(given, header["requests"], header["pixels"], limits, until)
             good = [item for item in items if isinstance(item, Item)]
             told = iter(answered(engine, good, header["explain"], until) if good else ())
             answers = [item if isinstance(item, Answer) else next(told) for item in items]
             connection.sendall(_told(answers, items))
             if any(answer.problem and answer.problem.cause == _TOO_MUCH for answer in answers):
-                del items, good, told, answers, frame, parts
+                del given, items, good, told, answers, frame, parts
                 gc.collect()
-                if (
-                    limit and taken_memory() > limit - limits.memory / 2
-                ):  # it would fail for ever: another process begins
+                if limit and taken_memory() > limit - limits.memory / 2:  # it would fail for ever: another begins
                     return
 
 
@@ -99,10 +98,17 @@ def _told(answers: Sequence[Answer], items: Sequence[Item | Answer]) -> bytes:
             parts.append(b"")
         else:
             header.append({"counted": [_counted(record) for record in answer.records]})
-            parts.append(json.dumps(plain(answer.records), ensure_ascii=False)[1:-1].encode("utf-8", "replace"))
+            parts.append(_as_json(answer.records)[1:-1].encode("utf-8", "replace"))
         if isinstance(item, Item) and item.pixels:
             header[-1]["pixels"] = item.pixels
     return packed({"answers": header}, parts)
+
+
+def _as_json(records: Sequence[dict[str, Any]]) -> str:
+    try:
+        return json.dumps(records, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # NumPy's values, and numbers that are not finite
+        return json.dumps(plain(records), ensure_ascii=False)
 
 
 def _counted(record: dict[str, Any]) -> list[Any]:
