@@ -1,16 +1,27 @@
 """How much `tfpipe serve` costs beside the bare runtime: throughput at 16 requests at a time, and the time of one.
 
-    python benchmarks/serve.py [EXPORT] [--seconds 4] [--rounds 3] [--peer PYTHON]
+    python benchmarks/serve.py [EXPORT] [--seconds 4] [--rounds 3] [--peer NAME=PYTHON]...
+    python benchmarks/serve.py [EXPORT] --soak 600
+    python benchmarks/serve.py [EXPORT] --ready
 
 EXPORT is one of images as ONNX with proof samples, such as runs/image-cls-1/export/onnx/1; they are what is asked for,
 as PNG. Without it one is made: four convolutions with random weights, for images of 96 x 96 pixels. The client is
-pinned to one core, all processes of a server to another; each in turn, `--rounds` times; figures are medians over the
-rounds. Beside the clock, which other processes of the machine disturb, is the CPU time of all of a server's processes
-for each request at 16 at a time: on one core the throughput is its inverse.
+pinned to one core, all processes of a server to another, and so is the bare loop; each in turn, `--rounds` times;
+figures are medians over the rounds. Beside the clock, which other processes of the machine disturb, is the CPU time of
+all of a server's processes for each request: on one core the throughput is its inverse.
 
-Compared are: calls of the bare runtime with arrays that are ready, 16 together and one by one; the same with decoding,
-as any server must; `tfpipe serve`; and, with --peer (a Python that has fastapi, uvicorn, onnxruntime and pillow), a
-naive script (peers/naive_fastapi.py).
+Compared are
+
+- `bare`: a loop that takes the files' bytes, decodes and resizes them as `tfpipe serve` does, and calls ONNX Runtime
+  with 16 of them, or with one: what any server has to do. A server's share of its rate is what counts.
+- `runtime`: the same loop without decoding.
+- `tfpipe serve`, which is asked with the files as they are.
+- peers, where their packages are installed in the Python given (default: this one): `fastapi` (peers/naive_fastapi.py:
+  one image at a time, no limits), `litserve` and `bentoml` (with their batching, images as base64 in JSON).
+
+`--soak` asks for that many seconds 1.5 times as much as the server has answered before, whatever it answers, and tells
+the statuses, the times of what was answered with 200, and how much memory all processes of the server have taken.
+`--ready` tells the time from the start to ready, and the CPU time of all processes until then.
 """
 
 import argparse
@@ -61,18 +72,19 @@ def timed(one):
     return times, (time.process_time() - cpu) / len(times)
 arrays = [read(content) for content in contents]
 many = (arrays * 16)[:16]
-told = {"bare": lambda count: call(many[:count]),
-        "bare_and_decoding": lambda count: call([read(one) for one in (contents * 16)[:count]])}
+told = {"bare": lambda count: call([read(one) for one in (contents * 16)[:count]]),
+        "runtime": lambda count: call(many[:count])}
 found = {}
 for name, of in told.items():
-    (many_times, cpu), (times, _) = timed(lambda: of(16)), timed(lambda: of(1))
-    found[name] = [16 * len(many_times) / sum(many_times), cpu / 16, statistics.median(times)]
+    (many_times, cpu), (times, cpu_alone) = timed(lambda: of(16)), timed(lambda: of(1))
+    found[name] = [16 * len(many_times) / sum(many_times), cpu / 16, statistics.median(times), cpu_alone]
 print(json.dumps(found))
 """
 
 
 def bare(folder: Path, samples: list[str], seconds: float) -> dict[str, list[float]]:
-    """Name -> samples a second at 16 together, CPU seconds of each then, and the median seconds of one alone."""
+    """Name -> samples a second at 16 together, CPU seconds of each then, the median seconds of one alone, and its CPU
+    seconds."""
     code = _BARE.replace("{core}", str({SERVER}))
     command = [sys.executable, "-c", code, str(folder), str(seconds)]
     done = subprocess.run(command, input=json.dumps(samples), capture_output=True, text=True, check=True)
@@ -85,7 +97,7 @@ def server(command: list[str], port: int):
     pin = lambda: os.sched_setaffinity(0, {SERVER})
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=pin)
     try:
-        for _ in range(600):
+        for _ in range(3000):
             try:
                 with socket.create_connection(("127.0.0.1", port), 1) as connection:
                     connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -93,7 +105,7 @@ def server(command: list[str], port: int):
                         break
             except OSError:
                 pass
-            time.sleep(0.1)
+            time.sleep(0.02)
         else:
             raise SystemExit(f"not ready: {' '.join(command)}")
         yield process.pid
@@ -102,42 +114,89 @@ def server(command: list[str], port: int):
         process.wait(30)
 
 
-async def asked(port: int, contents: list[bytes], clients: int, seconds: float) -> list[float]:
-    """The times of requests, of so many clients at once, each with a connection that is kept."""
-    requests = [
-        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n%b"
-        % (len(content), content)
-        for content in contents
-    ]
-    times: list[float] = []
-    end = time.perf_counter() + seconds
+def raw(content: bytes) -> bytes:
+    """A request with a file as it is."""
+    return _post("image/png", content)
 
-    async def client(first: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        number = first
+
+def in_json(content: bytes) -> bytes:
+    """As LitServe takes it."""
+    return _post("application/json", json.dumps({"image": base64.b64encode(content).decode()}).encode())
+
+
+def in_list(content: bytes) -> bytes:
+    """As BentoML takes it."""
+    return _post("application/json", json.dumps({"images": [base64.b64encode(content).decode()]}).encode())
+
+
+def _post(kind: str, body: bytes) -> bytes:
+    lines = ["POST /v1/predict HTTP/1.1", "Host: localhost", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _length(head: bytes) -> int:
+    return int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+
+
+class Client:
+    """A connection that is kept."""
+
+    async def open(self, port: int) -> "Client":
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        return self
+
+    async def ask(self, request: bytes) -> int:
+        """The status."""
+        self.writer.write(request)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        await self.reader.readexactly(_length(head))
+        return int(head[9:12])
+
+
+async def asked(port: int, requests: list[bytes], clients: int, seconds: float, strict: bool = True) -> int:
+    """How many requests have been answered to so many clients at once; where it is `strict`, all with 200."""
+    count, end = 0, time.perf_counter() + seconds
+
+    async def client(number: int) -> None:
+        nonlocal count
+        one = await Client().open(port)
         while time.perf_counter() < end:
-            began = time.perf_counter()
-            writer.write(requests[number % len(requests)])
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            assert b" 200 " in head, head
-            await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r")[0]))
-            times.append(time.perf_counter() - began)
+            status = await one.ask(requests[number % len(requests)])
+            assert status == 200 or not strict, status
+            count += 1
             number += clients
-        writer.close()
+        one.writer.close()
 
     await asyncio.gather(*(client(number) for number in range(clients)))
+    return count
+
+
+def alone(port: int, requests: list[bytes], seconds: float) -> list[float]:
+    """The times of requests while there is no other, of a client that takes next to none itself."""
+    times: list[float] = []
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            began = time.perf_counter()
+            connection.sendall(requests[len(times) % len(requests)])
+            told = connection.recv(65_536)
+            while b"\r\n\r\n" not in told or len(told) < told.index(b"\r\n\r\n") + 4 + _length(told):
+                told += connection.recv(65_536)
+            times.append(time.perf_counter() - began)
+            assert told[9:12] == b"200", told
     return times
 
 
-def measured(command: list[str], port: int, samples: list[str], seconds: float) -> list[float]:
+def measured(command: list[str], port: int, requests: list[bytes], seconds: float) -> list[float]:
     """The same as `bare`, of a server."""
-    contents = [base64.b64decode(sample) for sample in samples]
     with server(command, port) as process:
-        asyncio.run(asked(port, contents, TOGETHER, 0.5))
+        asyncio.run(asked(port, requests, TOGETHER, 1, strict=False))
         began, cpu = time.perf_counter(), _cpu(process)
-        count = len(asyncio.run(asked(port, contents, TOGETHER, seconds)))
+        count = asyncio.run(asked(port, requests, TOGETHER, seconds))
         together, each = count / (time.perf_counter() - began), (_cpu(process) - cpu) / count
-        return [together, each, statistics.median(asyncio.run(asked(port, contents, 1, seconds)))]
+        cpu = _cpu(process)
+        times = alone(port, requests, seconds)
+        return [together, each, statistics.median(times), (_cpu(process) - cpu) / len(times)]
 
 
 def _cpu(process: int) -> float:
@@ -200,40 +259,131 @@ def made_export(folder: Path) -> Path:
     return folder
 
 
+PEERS = {"fastapi": ("naive_fastapi.py", raw), "litserve": ("litserve_images.py", in_json),
+         "bentoml": ("bentoml_images.py", in_list)}  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("export", type=Path, nargs="?")
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peer", metavar="PYTHON")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", dest="peers")
+    parser.add_argument("--soak", type=float, metavar="SECONDS")
+    parser.add_argument("--ready", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        compare(options.export.resolve() if options.export else made_export(Path(temporary) / "made" / "1"), options)
+        folder = options.export.resolve() if options.export else made_export(Path(temporary) / "made" / "1")
+        file = next(path for path in (folder / KEPT, beside(folder)) if path.is_file())
+        samples = [sample["input"] for sample in json.loads(file.read_text())["samples"]]
+        os.sched_setaffinity(0, {CLIENT})
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        ours = [sys.executable, "-m", "tfpipelines", "serve", str(folder), "--port", str(port)]
+        if options.soak:
+            soak(ours, port, samples, options.soak)
+        elif options.ready:
+            ready(ours, port, options.rounds)
+        else:
+            compare(folder, ours, port, samples, options)
 
 
-def compare(folder: Path, options: argparse.Namespace) -> None:
+def compare(folder: Path, ours: list[str], port: int, samples: list[str], options: argparse.Namespace) -> None:
     """Prints the table."""
-    file = next(path for path in (folder / KEPT, beside(folder)) if path.is_file())
-    samples = [sample["input"] for sample in json.loads(file.read_text())["samples"]]
-    os.sched_setaffinity(0, {CLIENT})
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    commands = {"tfpipe serve": [sys.executable, "-m", "tfpipelines", "serve", str(folder), "--port", str(port)]}
-    if options.peer:
-        script = Path(__file__).parent / "peers" / "naive_fastapi.py"
-        commands["naive FastAPI"] = [options.peer, str(script), str(folder), str(port)]
+    contents = [base64.b64decode(sample) for sample in samples]
+    servers = {"tfpipe serve": (ours, [raw(content) for content in contents])}
+    for name, python in (peer.partition("=")[::2] for peer in options.peers):
+        (script, form), python = PEERS[name], python or sys.executable
+        tried = subprocess.run([python, "-c", f"import {name}, onnxruntime, PIL"], capture_output=True, check=False)
+        if tried.returncode:
+            print(f"{name} is not installed in {python}")
+            continue
+        command = [python, str(Path(__file__).parent / "peers" / script), str(folder), str(port)]
+        servers[name] = command, [form(content) for content in contents]
     found: dict[str, list[list[float]]] = {}
     for _ in range(options.rounds):
         for name, figures in bare(folder, samples, options.seconds / 4).items():
             found.setdefault(name, []).append(figures)
-        for name, command in commands.items():
-            found.setdefault(name, []).append(measured(command, port, samples, options.seconds))
-    print(f"{'':20} {'a second at 16':>15} {'CPU ms each':>12} {'ms alone':>9}   (beside bare and decoding)")
+        for name, (command, requests) in servers.items():
+            found.setdefault(name, []).append(measured(command, port, requests, options.seconds))
     medians = {name: [statistics.median(values) for values in zip(*rounds)] for name, rounds in found.items()}
-    rate, work, time_alone = medians["bare_and_decoding"]
-    for name, (together, each, alone) in medians.items():
-        shares = f"rate {together / rate:.2f}, by CPU time {work / each:.2f}; alone {alone / time_alone:.2f} times"
-        print(f"{name:20} {together:15.0f} {1000 * each:12.2f} {1000 * alone:9.2f}   {shares}")
+    print(f"{'':13} {'at 16: a second':>16} {'CPU ms':>7} {'alone: ms':>10} {'CPU ms':>7}   (beside bare)")
+    rate, work, time_alone, work_alone = medians["bare"]
+    for name, (together, each, single, cpu) in medians.items():
+        shares = f"at 16: rate {together / rate:.2f}, by CPU time {work / each:.2f}; "
+        shares += f"alone: {single / time_alone:.2f} times, by CPU time {cpu / work_alone:.2f}"
+        print(f"{name:13} {together:16.0f} {1000 * each:7.2f} {1000 * single:10.2f} {1000 * cpu:7.2f}   {shares}")
+
+
+def ready(command: list[str], port: int, rounds: int) -> None:
+    """Prints how long it takes until the server is ready."""
+    for _ in range(rounds):
+        began = time.perf_counter()
+        with server(command, port) as process:
+            print(f"ready after {time.perf_counter() - began:.2f} s, CPU time {_cpu(process):.2f} s")
+
+
+# --- more than can be answered
+def soak(command: list[str], port: int, samples: list[str], seconds: float) -> None:
+    """Prints what a server says when it is asked too much for a long time."""
+    requests = [raw(base64.b64decode(sample)) for sample in samples]
+    with server(command, port) as process:
+        asyncio.run(asked(port, requests, TOGETHER, 2))
+        capacity = asyncio.run(asked(port, requests, TOGETHER, 10)) / 10
+        statuses, times, memory = asyncio.run(_soaked(process, port, requests, 1.5 * capacity, seconds))
+    times.sort()
+    told = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
+    print(f"asked for {1.5 * capacity:.0f} a second (1.5 times {capacity:.0f}) during {seconds:.0f} s")
+    print(f"statuses: {told}")
+    print(f"answered by 200: median {times[len(times) // 2]:.2f} s, 99 % {times[len(times) * 99 // 100]:.2f} s")
+    begin, end = (statistics.median(some) / 1e6 for some in (_part(memory, 0.2, 0.25), _part(memory, 0.95, 1.0)))
+    print(f"memory: {begin:.1f} MB after a fifth of the time, {end:.1f} MB at the end ({end / begin - 1:+.2%})")
+
+
+async def _soaked(process: int, port: int, requests: list[bytes], rate: float, seconds: float):
+    """Number of each status (0: no answer), the times of 200, and the memory of each second."""
+    statuses: dict[int, int] = {}
+    times: list[float] = []
+    memory: list[float] = []
+    free = asyncio.LifoQueue[Client]()
+    for _ in range(95):  # the server takes 100
+        free.put_nowait(await Client().open(port))
+    running: set[asyncio.Task[None]] = set()
+
+    async def one(client: Client, request: bytes) -> None:
+        began = time.perf_counter()
+        try:
+            status = await client.ask(request)
+        except (OSError, EOFError):
+            status, client = 0, await Client().open(port)
+        statuses[status] = statuses.get(status, 0) + 1
+        if status == 200:
+            times.append(time.perf_counter() - began)
+        free.put_nowait(client)
+
+    began, number = time.perf_counter(), 0
+    while (now := time.perf_counter() - began) < seconds:
+        if now >= len(memory):
+            memory.append(_memory(process))
+        while number < now * rate and not free.empty():
+            task = asyncio.create_task(one(free.get_nowait(), requests[number % len(requests)]))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            number += 1
+        number = max(number, int(now * rate) - 95)  # what could not be asked is not asked later
+        await asyncio.sleep(0.002)
+    await asyncio.gather(*running)
+    return statuses, times, memory
+
+
+def _memory(process: int) -> float:
+    """Bytes that are of a process and those it has started alone."""
+    whole = psutil.Process(process)
+    return sum(one.memory_full_info().uss for one in (whole, *whole.children(recursive=True)))
+
+
+def _part(values: list[float], begin: float, end: float) -> list[float]:
+    return values[int(begin * len(values)) : max(int(end * len(values)), 1)]
 
 
 if __name__ == "__main__":
