@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 from .catalogue import list_pipelines
 from .core import config, plugins
 from .core.begun import begun, require_begun_as, require_same_start
-from .core.files import atomic_write
+from .core.files import atomic_write, silent
 from .core.heartbeat import tell as tell_of_heartbeats
 from .core.lock import wait_for_silence
 from .core.machine import choose_deterministic_kernels
 from .core.observer import Observer
 from .core.pipeline_files import require_same_code, undecided, write_pipeline
+from .core.processes import Group, require_divisible, started
 from .core.run_files import read_json
 from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, UNDECIDED, RunFolder
 from .core.trust import asking
@@ -91,45 +92,95 @@ def run(
     require_trust(resolved)
     given = [origin.parent / name for name in task.weight_files] if origin else []
     starting = [path for path in given if path.is_file() and not path.is_symlink()]
-    if resume_if_exists and (earlier := begun(out, name)) is not None:
-        of_url = is_url(resolved.data.path)
-        asked = resolved if of_url else task.products().asked or resolved
-        require_begun_as(earlier, asked, any_batch_size=loaded.default_batch_size)
-        require_same_start(earlier, starting)
-        return cast(Run, _go_on(earlier, observer, command, trust))
-    if (here := _with_copies(resolved, observer)) is not resolved:
-        resolved = here
-        task = new_task(resolved)
+    with _together(resolved) as group:
+        if not group.leads:
+            return _follow(group, resolved, observer, command, trust)
+        if resume_if_exists and (earlier := begun(out, name)) is not None:
+            of_url = is_url(resolved.data.path)
+            asked = resolved if of_url else task.products().asked or resolved
+            require_begun_as(earlier, asked, any_batch_size=loaded.default_batch_size)
+            require_same_start(earlier, starting)
+            return cast(Run, _go_on(earlier, observer, command, trust, group=group))
+        if (here := _with_copies(resolved, observer)) is not resolved:
+            resolved = here
+            task = new_task(resolved)
+        observer.preparing()
+        if resolved.train.deterministic:
+            choose_deterministic_kernels()
+        several = task.products()
+        resolved = several.asked or resolved
+        each = [new_task(pipeline) for pipeline in resolved.candidates()]
+        notes = [*loaded.notes, *dict.fromkeys(note for one in each for note in one.preflight()), *several.notes]
+        from .training import StopSignals
+
+        with StopSignals() as stop:
+            stem = f"products-{resolved.name}" if several.pipelines else resolved.name
+            folder = RunFolder.create(Path(out), stem, name, bare=_is_bare(resume_if_exists, out, name))
+            with folder.locked():
+                _require_bare(folder)
+                with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
+                    facts: dict[str, Any] = {DEFAULT_BATCH_SIZE: True} if loaded.default_batch_size else {}
+                    if wished := undecided(resolved):
+                        facts[UNDECIDED] = wished
+                    if several.pipelines:
+                        facts["kind"] = PRODUCTS
+                    folder.set_status(
+                        "running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs, **facts
+                    )
+                    for path in starting:
+                        atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
+                    write_pipeline(folder, resolved)  # last: what has none has not begun
+                    group.share({"folder": str(folder.path), "resume": False})
+                    observer.started(folder, resolved)
+                    for note in notes:
+                        observer.note(note)
+                _carry_out(resolved, folder, observer, command, stop, resume=False, began=began, group=group)
+        return Run(folder)
+
+
+@contextmanager
+def _together(pipeline: config.Pipeline) -> Iterator[Group]:
+    """The processes that carry out a run together, of which this one may be the only one.
+
+    Raises:
+        ConfigError: if several were started, and the pipeline does not divide its training among them, or cannot.
+    """
+    require_divisible(pipeline, lambda: Ability.DIVIDES in task_class(pipeline.task).abilities)
+    if pipeline.train.distribute is None:
+        yield Group()
+        return
+    from .training import joined
+
+    with joined(started()) as group:
+        yield group
+
+
+def _follow(group: Group, pipeline: config.Pipeline, observer: Observer, command: str, trust: bool) -> Run:
+    """What another process than the one that leads does of a run: it trains along, and writes nothing.
+
+    Args:
+        pipeline: as this process resolved it.
+    """
+    if (here := _with_copies(pipeline, observer)) is not pipeline:
+        pipeline = here
     observer.preparing()
-    if resolved.train.deterministic:
+    if pipeline.train.deterministic:
         choose_deterministic_kernels()
-    several = task.products()
-    resolved = several.asked or resolved
-    each = [new_task(pipeline) for pipeline in resolved.candidates()]
-    notes = [*loaded.notes, *dict.fromkeys(note for one in each for note in one.preflight()), *several.notes]
+    new_task(pipeline).preflight()
+    told = group.share()
+    folder = RunFolder(Path(told["folder"]))
+    if not (folder / "pipeline.yaml").is_file():
+        cause = f"Process {group.number} does not see {folder.path}, where process 0 writes."
+        raise ConfigError(cause, "Give an --out on a file system that all processes share.")
+    if told["resume"] is None:  # it is done already
+        return Run(folder)
     from .training import StopSignals
 
-    with StopSignals() as stop:
-        stem = f"products-{resolved.name}" if several.pipelines else resolved.name
-        folder = RunFolder.create(Path(out), stem, name, bare=_is_bare(resume_if_exists, out, name))
-        with folder.locked():
-            _require_bare(folder)
-            with stop.hold():  # from the first sign of the run on no Ctrl-C may vanish
-                facts: dict[str, Any] = {DEFAULT_BATCH_SIZE: True} if loaded.default_batch_size else {}
-                if wished := undecided(resolved):
-                    facts[UNDECIDED] = wished
-                if several.pipelines:
-                    facts["kind"] = PRODUCTS
-                folder.set_status(
-                    "running", pipeline=resolved.name, task=resolved.task, epoch=0, epochs=task.epochs, **facts
-                )
-                for path in starting:
-                    atomic_write(folder / f"{START}{path.name}", partial(shutil.copyfile, path))
-                write_pipeline(folder, resolved)  # last: what has none has not begun
-                observer.started(folder, resolved)
-                for note in notes:
-                    observer.note(note)
-            _carry_out(resolved, folder, observer, command, stop, resume=False, began=began)
+    if told["resume"]:
+        pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
+        require_trust(pipeline)
+    with silent(folder.path), StopSignals() as stop:
+        _carry_out(pipeline, folder, Observer(), command, stop, resume=told["resume"], group=group)
     return Run(folder)
 
 
@@ -197,6 +248,11 @@ def tune(
     if workers is not None and workers < 1:
         raise ConfigError(f"workers: got {workers}; allowed: a whole number from 1.")
     plan = tuning.Plan.of(pipeline, overrides, SCHEMAS, asking(trust))
+    if plan.pipeline.train.distribute is not None:
+        raise ConfigError(
+            "train.distribute=data: a search trains each trial on one device.",
+            "Leave it out; --workers and --cluster use several.",
+        )
     require_trust(plan.pipeline)
     if resume_if_exists and (earlier := begun(out, name)) is not None:
         require_begun_as(earlier, plan.pipeline, search=True)
@@ -289,9 +345,23 @@ def resume(
         if key in folder.status:
             whole = folder.path.parents[depth]
             raise ConfigError(f"{folder} is one {what}.", f"Resume the whole: tfpipe resume {whole}")
-    return _go_on(
-        folder, _told(observer), command, trust, config.parse_overrides(overrides), workers, take_over, cluster
-    )
+    observer, changes = _told(observer), config.parse_overrides(overrides)
+    how: dict[str, Any] = {"changes": changes, "workers": workers, "take_over": take_over, "cluster": cluster}
+    if not _is_divided(folder):
+        return _go_on(folder, observer, command, trust, **how)
+    pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
+    with _together(pipeline) as group:
+        if not group.leads:
+            return _follow(group, pipeline, observer, command, trust)
+        return _go_on(folder, observer, command, trust, **how, group=group)
+
+
+def _is_divided(folder: RunFolder) -> bool:
+    """Whether several processes or devices work on a run, or are to."""
+    path = folder / "pipeline.yaml"
+    if folder.status.get("kind") == "search" or not path.is_file():
+        return False
+    return started().count > 1 or config.read_yaml(path).get("train", {}).get("distribute") is not None
 
 
 def _go_on(
@@ -303,12 +373,15 @@ def _go_on(
     workers: int | None = None,
     take_over: bool | None = None,
     cluster: str | None = None,
+    group: Group | None = None,
 ) -> "Run | tuning.SearchResult":
     """Continues a run or a search; arguments as those of `resume`.
 
     Args:
         take_over: None: wait for a process of another host, see `run`.
+        group: the processes that carry it out together, this one leading; None: this one alone.
     """
+    group = group or Group()
     from .training import StopSignals
 
     is_search = folder.status.get("kind") == "search"
@@ -326,6 +399,7 @@ def _go_on(
             name = quoted(str(folder))
             more = f"; more trials: tfpipe resume {name} search.trials=N" if is_search else ""
             observer.note(f"{folder} is done already{more}")
+            group.share({"folder": str(folder.path), "resume": None})
             return load(folder.path)
         folder.complete()
         plugins.require(folder, read_json(folder / "environment.json").get("plugins", {}))
@@ -351,8 +425,9 @@ def _go_on(
         with StopSignals() as stop:
             with stop.hold():
                 folder.set_status("running")
+                group.share({"folder": str(folder.path), "resume": True})
                 observer.started(folder, pipeline)
-            _carry_out(pipeline, folder, observer, command, stop, resume=True)
+            _carry_out(pipeline, folder, observer, command, stop, resume=True, group=group)
     return Run(folder)
 
 
@@ -497,19 +572,20 @@ def _carry_out(
     stop: "StopSignals",
     resume: bool,
     began: float | None = None,
+    group: Group | None = None,
 ) -> None:
     with stop.hold():  # while TensorFlow is imported a Ctrl-C can vanish in its callbacks
         from .runner import Runner
 
         task = new_task(pipeline)
     command = _masked_command(command)
-    with _reported(folder, observer, stop):
+    with _reported(folder, observer, stop) if group is None or group.leads else nullcontext():
         if folder.status.get("kind") == PRODUCTS:
             from .products import carry_out
 
             carry_out(folder, pipeline, task.products().pipelines, observer, stop, command)
         else:
-            Runner(folder, observer, stop, resume, began=began).run(task, command)
+            Runner(folder, observer, stop, resume, began=began, group=group).run(task, command)
 
 
 @contextmanager

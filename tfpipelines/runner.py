@@ -1,5 +1,6 @@
 """The steps of every run: data, model, training, evaluation; each leaves its files in the run folder."""
 
+import hashlib
 import math
 import statistics
 import time
@@ -17,13 +18,14 @@ from .core.files import atomic_write, file_hash, write_json
 from .core.machine import release_memory
 from .core.observer import Observer
 from .core.pipeline_files import code_facts, with_train, write_pipeline
+from .core.processes import Group, require_same_number
 from .core.run_files import found_json, read_json, read_table
 from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
 from .core.unchanged import require_same_data, require_same_splits, splits_text, with_resumption, write_splits
 from .core.words import counted, duration
 from .datasets import Findings
-from .errors import MemoryExhaustedError, NothingFitsError, ResourceError
+from .errors import ConfigError, MemoryExhaustedError, NothingFitsError, ResourceError
 from .tasks import new_task
 from .tasks.base import Task
 from .tasks.trainable import Loaded, Phase, Trainable
@@ -46,6 +48,8 @@ class Runner:
         trial: train as a trial of a search does: the model file is left to the caller, fewer checkpoints are written,
             and no scalars for TensorBoard.
         began: when the run began, as `time.perf_counter` tells it; default: now. `train.time` counts from then.
+        group: the processes that carry it out together; None: this one alone. Those that do not lead train along, and
+            write nothing.
     """
 
     whole_steps: int | None = None  # of an epoch, where those of a measuring run are fewer
@@ -59,9 +63,11 @@ class Runner:
         resume: bool,
         trial: bool = False,
         began: float | None = None,
+        group: Group | None = None,
     ):
         self.folder, self.observer, self.stop, self.resume, self.trial = folder, observer, stop, resume, trial
         self.began = time.perf_counter() if began is None else began
+        self.group = group or Group()
         self.data_seconds = 0.0
         self._told_unused = False
 
@@ -121,7 +127,11 @@ class Runner:
     def environment(self, pipeline: config.Pipeline, command: str) -> None:
         """Writes environment.json; on resume, says what is no longer the same."""
         facts = now = training.environment_facts(pipeline.seed, command, config.packages_of(pipeline))
+        if self.group.facts:
+            facts["distribution"] = self.group.facts
         before = read_json(self.folder / "environment.json")
+        if self.resume:
+            require_same_number(before, self.group.facts, self.folder.as_new_run())
         if self.resume and before:
             changes = (config.difference(before.get(key, {}), facts.get(key, {}), f"{key}.") for key in _SURROUNDINGS)
             if changed := "; ".join(line for lines in changes for line in lines):
@@ -162,12 +172,31 @@ class Runner:
             self._fit_epochs(task, folder, loaded.folds() if fold is not None and folder is not self.folder else 1)
         if task.asked.chooses:
             return self._of_the_best(task, folder, fold)
+        self._require_alike(task)
         artifact = self.fresh_artifact(task)
         history, best = self.train(task, folder, artifact)
+        if not self.group.leads:  # the rest is done by one process
+            return {"time": {}}
         artifact.set_weights(best.best_weights)
         content = self._measured(task, folder, artifact, history, best.best_epoch)
         write_json(folder / "metrics.json", content)
         return content
+
+    def _require_alike(self, task: Trainable) -> None:
+        """Refuses what several processes or devices cannot train; it takes the data to tell.
+
+        Raises:
+            ConfigError, DataError: with what is in the way.
+        """
+        if not self.group.facts:
+            return
+        pipeline = task.pipeline
+        if not task.learns:
+            cause = f"train.distribute=data: {pipeline.network} is fitted at once, and not trained by steps."
+            raise ConfigError(cause, "Leave it out, or name a network that is trained.")
+        self.group.require_batches(pipeline.train.batch_size)
+        known = [config.to_yaml(pipeline), splits_text(task.split_table()), training.versions()]
+        self.group.require_same(hashlib.sha256("\0".join(known).encode()).hexdigest(), "data, fields or versions")
 
     def _of_the_best(self, task: Trainable, folder: RunFolder, fold: int | None) -> dict[str, Any]:
         """The same where the network is to be chosen: the test split is opened for the best one alone."""
@@ -313,6 +342,13 @@ class Runner:
         settings = task.pipeline.train
         if settings.deterministic:
             training.make_deterministic()
+        with self.group.training(task):
+            return self._train(task, folder, artifact, alone)
+
+    def _train(
+        self, task: Trainable, folder: RunFolder, artifact: "models.Artifact", alone: bool
+    ) -> tuple[list[dict], training.BestModel]:
+        settings = task.pipeline.train
         with training.precision(settings.precision):
             network = task.build(for_training=True)
         start = {name: path for name in task.weight_files if (path := self.folder / f"{START}{name}").is_file()}
@@ -398,9 +434,10 @@ class Runner:
         monitored = task.monitored if validation is None else f"val_{task.monitored}"
 
         def save(weights) -> None:
-            artifact.set_weights(training.whole_weights(network, model, weights))
-            if alone and not self.trial:
-                self.save_model(artifact, folder)
+            with self.group.apart():
+                artifact.set_weights(training.whole_weights(network, model, weights))
+                if alone and not self.trial and self.group.leads:
+                    self.save_model(artifact, folder)
 
         def after_epoch(row: dict) -> None:
             folder.set_status("running", epoch=row["epoch"])
@@ -418,7 +455,7 @@ class Runner:
         if settings.early_stopping:
             callbacks.append(training.EarlyStopping(monitored, mode="min", patience=settings.early_stopping))
         callbacks += [best, history]
-        if not self.trial:
+        if not self.trial and self.group.leads:
             callbacks.append(training.TensorBoardScalars(folder / "logs" / "tensorboard", done))
         callbacks.append(training.Progress(self.observer.step, steps, done))
         try:
@@ -431,6 +468,7 @@ class Runner:
                 checkpoints=training.Checkpoints(checkpoints),
                 callbacks=callbacks,
                 stop=self.stop,
+                group=self.group,
                 checkpoint_steps=settings.checkpoint_steps,
                 checkpoint_seconds=_QUICK_CHECKPOINTS if phase.quick or self.trial else 0.0,
                 on_resume=lambda epochs: self.observer.note(

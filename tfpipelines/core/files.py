@@ -18,6 +18,7 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TEMPORARY = ".tmp-"  # prefix of what is being written
 _LONGEST_NAME = 200  # bytes of the name of a file that stand in that of its temporary one
 _fences: dict[str, Callable[[], None]] = {}  # by folder that this process holds
+_silent: set[str] = set()  # folders in which this process writes nothing
 
 
 class _Process:
@@ -56,6 +57,26 @@ def fenced(folder: Path, require: Callable[[], None]) -> Iterator[None]:
             _fences[below] = before
 
 
+@contextmanager
+def silent(folder: Path) -> Iterator[None]:
+    """Within the context, this process writes nothing below a folder: another one does it, and does the same work.
+
+    Args:
+        folder: an absolute path.
+    """
+    below = f"{folder}{os.sep}"
+    _silent.add(below)
+    try:
+        yield
+    finally:
+        _silent.discard(below)
+
+
+def is_silent(path: Path) -> bool:
+    """Whether this process does not write a file."""
+    return any(str(path).startswith(folder) for folder in _silent)
+
+
 def require_held(path: Path) -> None:
     """Raises a TakenOverError if another process has taken over a folder that a file is in.
 
@@ -81,6 +102,8 @@ def atomic_write(path: Path, content: bytes | str | Callable[[Path], Any]) -> No
         ResourceError: if the disk is full or the folder cannot be written; the old file stays.
         TakenOverError: if another process has taken over the folder; the old file stays, too.
     """
+    if is_silent(path):
+        return
     require_held(path)
     temporary = temporary_path(path)
     try:

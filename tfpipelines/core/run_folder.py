@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArtifactError, ConfigError, Interrupted, ResourceError, TakenOverError, TfpipelinesError
-from .files import TEMPORARY, atomic_write, json_text, now, require_held, resource_error
+from .files import TEMPORARY, atomic_write, is_silent, json_text, now, require_held, resource_error
 from .lock import in_use, locked
 from .manifest import MANIFEST, STATUS, write_manifest
 from .run_files import damaged, found_json, read_json, shown
@@ -158,6 +158,8 @@ class RunFolder:
 
         The first time it also names the format, so a folder that is gone on with keeps its own.
         """
+        if is_silent(self.path / STATUS):
+            return
         if state == "running":
             require_held(self.path / MANIFEST)
             with suppress(OSError):  # what was whole before is so no more
@@ -166,6 +168,8 @@ class RunFolder:
 
     def finish(self) -> None:
         """Writes manifest.json, and after it that the run is done."""
+        if is_silent(self.path / STATUS):
+            return
         text = self._status_text("done", {"manifest": True})
         kind = found_json(self.path / STATUS).get("kind")
         write_manifest(self.path, kind if isinstance(kind, str) else "run", {STATUS: text.encode()})

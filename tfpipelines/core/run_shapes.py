@@ -54,7 +54,7 @@ SHAPES: dict[str, Any] = {
     "environment.json": {
         **dict.fromkeys(("platform", "device", "command", "started"), str), "git_commit": (str, None),
         "versions": {str: str}, "plugins": {str: str}, "threads": {str: int}, "pipeline": _PIPELINE,
-        "code": {str: str},
+        "code": {str: str}, "distribution": {str: int},
         "resumed": [{"command": str, "started": str, "versions": {str: str}}],
     },
     "data.json": {

@@ -57,6 +57,7 @@ from .samples import own_calibration as own_calibration
 from .samples import select_split as select_split
 from .samples import split_fold as split_fold
 from .samples import warn_train_overlap as warn_train_overlap
+from .shares import Share as Share
 from .source.requests import form_of as form_of
 from .source.requests import with_columns as with_columns
 from .targets import number_of as number_of

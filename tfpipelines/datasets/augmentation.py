@@ -6,6 +6,7 @@ Every number drawn for a sample is a pure function of (seed, epoch, position).
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from ..core.config.images import Augment, Distortion
@@ -22,7 +23,13 @@ class Augmentation:
     settings: Distortion
 
     def __call__(
-        self, images: tf.Tensor, targets: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor
+        self,
+        images: tf.Tensor,
+        targets: tf.Tensor,
+        seed: int,
+        epoch: tf.Tensor,
+        start: tf.Tensor,
+        part: tuple[np.ndarray, int] | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Changes a batch.
 
@@ -31,12 +38,16 @@ class Augmentation:
             targets: float32 (batch, classes).
             seed: of the run.
             epoch, start: int64 scalars; the batch holds positions start, start + 1, ... of the epoch.
+            part: which samples of a batch these are, int64, and its size; None: all. If samples are mixed, the first
+                one is only what is before the next.
 
         Returns:
-            Images and targets of the same shapes.
+            Images and targets of the same shapes, without that first one.
         """
         change = self.settings
-        draws = uniform(seed, epoch, start, tf.shape(images)[0])
+        draws = uniform(seed, epoch, start, tf.shape(images)[0] if part is None else part[1])
+        if part is not None:
+            draws = tf.gather(draws, part[0])
         if self._moves:
             images = self._move(images, draws)
         if change.contrast:
@@ -47,9 +58,16 @@ class Augmentation:
             images += 255.0 * change.brightness * (2.0 * draws[:, _BRIGHT] - 1.0)[:, None, None, None]
         if change.contrast or change.brightness:
             images = tf.clip_by_value(images, 0.0, 255.0)
-        if self.mixup or self.cutmix:
-            images, targets = self._mix(images, targets, draws, seed, epoch, start)
+        if self.mixes:
+            images, targets = self._mix(images, targets, draws, seed, epoch, start, part)
+            if part is not None:
+                images, targets = images[1:], targets[1:]
         return images, targets
+
+    @property
+    def mixes(self) -> bool:
+        """Whether samples are mixed with each other."""
+        return bool(self.mixup or self.cutmix)
 
     @property
     def mixup(self) -> float:
@@ -64,7 +82,7 @@ class Augmentation:
     @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
-        return self._moves or any((self.settings.brightness, self.settings.contrast, self.mixup, self.cutmix))
+        return self._moves or self.mixes or any((self.settings.brightness, self.settings.contrast))
 
     @property
     def _moves(self) -> bool:
@@ -101,15 +119,25 @@ class Augmentation:
         )
 
     def _mix(
-        self, images: tf.Tensor, targets: tf.Tensor, draws: tf.Tensor, seed: int, epoch: tf.Tensor, start: tf.Tensor
+        self,
+        images: tf.Tensor,
+        targets: tf.Tensor,
+        draws: tf.Tensor,
+        seed: int,
+        epoch: tf.Tensor,
+        start: tf.Tensor,
+        part: tuple[np.ndarray, int] | None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Mixes each image with the one before it in the batch; with both kinds on, each has one of them at random."""
         partner = lambda batch: tf.roll(batch, 1, 0)
         count = tf.shape(images)[0]
         height, width = images.shape[1:3]
-        share = beta(self.mixup or 1.0, seed, 2 * epoch, start, count)
+        drawn = lambda alpha, stream: beta(alpha, seed, stream, start, count)
+        if part is not None:
+            drawn = lambda alpha, stream: tf.gather(beta(alpha, seed, stream, start, tf.constant(part[1])), part[0])
+        share = drawn(self.mixup or 1.0, 2 * epoch)
         mixed = share[:, None, None, None] * images + (1.0 - share[:, None, None, None]) * partner(images)
-        area = beta(self.cutmix or 1.0, seed, 2 * epoch + 1, start, count)
+        area = drawn(self.cutmix or 1.0, 2 * epoch + 1)
         box_h, box_w = tf.sqrt(1.0 - area) * height, tf.sqrt(1.0 - area) * width
         spots = lambda size: tf.range(size, dtype=tf.float32)[None] + 0.5
         inside = lambda size, middle, extent: tf.abs(spots(size) - middle[:, None]) < extent[:, None] / 2.0

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from .augmentation import Augmentation
+from .shares import Share
 from .tracing import no_autograph
 
 
@@ -111,6 +112,7 @@ def training_batches(
     steps_per_epoch: int | None = None,
     augmentation: Augmentation | None = None,
     windows: Windows | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` to `last_step` - 1, over all epochs.
 
@@ -123,6 +125,7 @@ def training_batches(
         steps_per_epoch: of which there is a new order of the rows in each; None: len(rows) // batch_size, which is the
             most.
         windows: of these samples, where their order is by shards.
+        share: which part of each batch is read; None: all of it.
 
     Returns:
         (images float32 (batch, height, width, channels) levels 0 to 255, targets float32 (batch, classes)[, weights
@@ -130,37 +133,58 @@ def training_batches(
     """
     steps_per_epoch = steps_per_epoch or len(rows) // batch_size
     rows_tensor = tf.constant(rows, tf.int64)
+    change = augmentation if augmentation is not None and augmentation.active else None
+    places = None  # in the batch
+    if share is not None:  # what is mixed needs the sample before the first one
+        places = share.places(batch_size, before=change is not None and change.mixes)
+    size = batch_size if places is None else len(places)
 
     def place(step: tf.Tensor):
         epoch, start = step // steps_per_epoch, (step % steps_per_epoch) * batch_size
-        positions = start + tf.range(batch_size, dtype=tf.int64)
+        positions = start + (tf.range(batch_size, dtype=tf.int64) if places is None else places)
         if windows is None:
             order = rows_at(seed, epoch, positions, len(rows))
         else:
             order = windows.places_at(seed, epoch, positions)
-        wanted = tf.zeros([batch_size, 0]) if targets is None else targets.at(order)
+        wanted = tf.zeros([size, 0]) if targets is None else targets.at(order)
         return epoch, start, wanted, tf.gather(rows_tensor, order)
 
     def finish(epoch, start, wanted, rows, images):
-        images = tf.ensure_shape(images, [batch_size, *store.shape])
-        if augmentation is not None and augmentation.active:
-            images, wanted = augmentation(tf.cast(images, tf.float32), wanted, seed, epoch, start)
+        images = tf.ensure_shape(images, [size, *store.shape])
+        if change is not None:
+            part = None if places is None else (places, batch_size)
+            images, wanted = change(tf.cast(images, tf.float32), wanted, seed, epoch, start, part)
         return images if targets is None else targets.finish(images, wanted)
 
     dataset = store.attach(tf.data.Dataset.range(first_step, last_step).map(no_autograph(place)))
     return prefetched(dataset.map(no_autograph(finish), num_parallel_calls=1))
 
 
-def evaluation_batches(store: Store, rows: np.ndarray, targets: Targets | None, *, batch_size: int) -> tf.data.Dataset:
-    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where given."""
+def evaluation_batches(
+    store: Store, rows: np.ndarray, targets: Targets | None, *, batch_size: int, share: Share | None = None
+) -> tf.data.Dataset:
+    """Batches of all rows in their order, the last one smaller: uint8 images, with float32 targets where given.
+
+    Args:
+        share: which part of each batch is read; None: all of it. With targets there are weights float32 (batch,) then:
+            0 of what fills the last batch up.
+    """
     rows_tensor, count = tf.constant(rows, tf.int64), len(rows)
+    each = 1.0 if share is None else share.weight(count, batch_size)
 
     def place(start: tf.Tensor):
         places = tf.range(start, tf.minimum(start + batch_size, count))
-        return places, tf.gather(rows_tensor, places)
+        real = tf.ones([0])
+        if share is not None:
+            places, real = share.padded(places)
+        return places, real, tf.gather(rows_tensor, places)
+
+    def finish(places, real, rows, images):
+        if targets is None:
+            return images
+        return (images, targets.at(places)) if share is None else (images, targets.at(places), each * real)
 
     dataset = store.attach(tf.data.Dataset.range(0, count, batch_size).map(no_autograph(place)))
-    finish = lambda places, rows, images: images if targets is None else (images, targets.at(places))
     return prefetched(dataset.map(no_autograph(finish)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from .batches import Targets, prefetched, rows_at
+from .shares import Share
 from .tokens import Sequences
 from .tracing import no_autograph
 
@@ -42,11 +43,20 @@ class TextStore:
         """Ids of each text in the first input, int64 (texts,)."""
         return next(iter(self.inputs.values())).lengths
 
-    def gather(self, rows: tf.Tensor):
-        """Rows as zero-padded int32 (batch, length): one tensor, or a tuple of them where there are several inputs."""
+    def gather(self, rows: tf.Tensor, among: tf.Tensor | None = None):
+        """Rows as zero-padded int32 (batch, length): one tensor, or a tuple of them where there are several inputs.
+
+        Args:
+            among: rows of the batch that these are part of, which is padded as a whole; None: these.
+        """
+
+        def gathered(ragged: tf.RaggedTensor, sizes: tuple[int, ...]) -> tf.Tensor:
+            some = tf.gather(ragged, rows)
+            longest = (some if among is None else tf.gather(ragged, among)).bounding_shape(1)
+            return self._pad(some, longest, sizes)
+
         padded = tuple(
-            self._pad(tf.gather(ragged, rows), _PADDED_MORE if number else _PADDED)
-            for number, ragged in enumerate(self._ragged)
+            gathered(ragged, _PADDED_MORE if number else _PADDED) for number, ragged in enumerate(self._ragged)
         )
         return padded if len(padded) > 1 else padded[0]
 
@@ -55,8 +65,8 @@ class TextStore:
         with tf.init_scope():  # outside of the graph that asks for them, which would hold a copy
             return [sequences.ragged() for sequences in self.inputs.values()]
 
-    def _pad(self, ragged: tf.RaggedTensor, sizes: tuple[int, ...]) -> tf.Tensor:
-        length = tf.maximum(ragged.bounding_shape(1), 1)
+    def _pad(self, ragged: tf.RaggedTensor, longest: tf.Tensor, sizes: tuple[int, ...]) -> tf.Tensor:
+        length = tf.maximum(longest, 1)
         if self.few_shapes:
             steps = tf.constant(sizes, length.dtype)
             above = tf.reduce_min(tf.where(steps >= length, steps, steps.dtype.max))
@@ -76,6 +86,7 @@ def training_text_batches(
     first_step: int,
     last_step: int,
     steps_per_epoch: int | None = None,
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` to `last_step` - 1, over all epochs.
 
@@ -104,8 +115,10 @@ def training_text_batches(
         return tf.data.Dataset.from_tensor_slices(tf.gather(tf.reshape(order, [count, batch_size]), turns))
 
     def finish(places: tf.Tensor):
-        places = tf.ensure_shape(places, [batch_size])
-        return targets.finish(store.gather(tf.gather(rows_tensor, places)), targets.at(places))
+        places, among = tf.ensure_shape(places, [batch_size]), None
+        if share is not None:
+            among, places = tf.gather(rows_tensor, places), tf.gather(places, share.places(batch_size))
+        return targets.finish(store.gather(tf.gather(rows_tensor, places), among), targets.at(places))
 
     first_window, last_window = window_of(first_step), window_of(max(last_step - 1, first_step)) + 1
     before = first_step % steps_per_epoch % WINDOW
@@ -114,21 +127,27 @@ def training_text_batches(
 
 
 def evaluation_text_batches(
-    store: TextStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int
+    store: TextStore, rows: np.ndarray, targets: Targets | None, *, batch_size: int, share: Share | None = None
 ) -> tuple[tf.data.Dataset, np.ndarray]:
-    """Batches of all rows once, the short ones first, so that little is padding.
+    """Batches of all rows once, the short ones first, so that little is padding. `share` as in
+    `batches.evaluation_batches`.
 
     Returns:
-        The dataset, of inputs or of (inputs, targets); and where in it each row stands, int64 (rows,).
+        The dataset, of inputs or of (inputs, targets[, weights]); and where in it each row stands, int64 (rows,).
     """
     order = np.argsort(store.lengths[rows], kind="stable")
     rows_tensor = tf.constant(rows, tf.int64)
 
+    each = 1.0 if share is None else share.weight(len(rows), batch_size)
+
     def finish(places: tf.Tensor):
-        inputs = store.gather(tf.gather(rows_tensor, places))
+        among = real = None
+        if share is not None:
+            among, (places, real) = tf.gather(rows_tensor, places), share.padded(places)
+        inputs = store.gather(tf.gather(rows_tensor, places), among)
         if targets is None:
             return (inputs,) if isinstance(inputs, tuple) else inputs
-        return inputs, targets.at(places)
+        return (inputs, targets.at(places)) if real is None else (inputs, targets.at(places), each * real)
 
     places = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size)
     return prefetched(places.map(no_autograph(finish), num_parallel_calls=1)), np.argsort(order)

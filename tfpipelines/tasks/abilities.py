@@ -32,6 +32,7 @@ class Ability(Enum):
     BY_POINT = "answers each point of a series"  # `ByPoint`
     ONE_LOSS = "trains one network by one loss"  # `OneLoss`
     FITS_TIME = "its number of epochs can be fitted to train.time"
+    DIVIDES = "trains by several processes or devices, each on its share of every batch"
     FINETUNES = "trains a head on a pretrained backbone"
     COMPARES_IMAGES = "its last features tell images apart, such as generated from real ones"
 

@@ -87,6 +87,8 @@ class Sampled(Task, Trainable, Answering):
         }
         if self.pipeline.train.steps_per_epoch != "auto":
             told["steps_per_epoch"] = self.steps_per_epoch()
+        if self.share is not None:
+            told["share"] = self.share
         return told
 
     def _steps_of(self, samples: int) -> int:

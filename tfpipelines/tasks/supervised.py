@@ -156,8 +156,14 @@ class Supervised(Sampled):
 
     # --- model
     def compile(self, model, optimizer, **settings) -> None:
-        loss, metrics = self.target.loss(self.pipeline), self.target.compiled_metrics()
-        model.compile(optimizer=optimizer, loss=loss, metrics=metrics, **settings)
+        loss, metrics = self.target.loss(self.pipeline), self._measuring(self.target.compiled_metrics())
+        model.compile(optimizer=optimizer, loss=loss, **metrics, **settings)
+
+    def _measuring(self, metrics: list) -> dict[str, Any]:
+        """Metrics as arguments of `compile`; a share of a batch may hold rows that do not count."""
+        if self.share is None:
+            return {"metrics": metrics}
+        return {"weighted_metrics": [training.OfRealRows(metric) for metric in metrics]}
 
     def objective(self, model) -> "training.Objective":
         network, loss = models.network_of(model), self._mean_loss(self.target.loss(self.pipeline))

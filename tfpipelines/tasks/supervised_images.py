@@ -91,7 +91,8 @@ class SupervisedImages(Pixels, Supervised):
     # --- details
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         targets = None if labels is None else self.target.batch_targets(labels)
-        return datasets.evaluation_batches(self.samples.store, rows, targets, batch_size=self._inference_batch)
+        how: dict[str, Any] = {"batch_size": self._inference_batch, "share": self.share}
+        return datasets.evaluation_batches(self.samples.store, rows, targets, **how)
 
     def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
         return network.predict(self._batches(rows), verbose=0)

@@ -154,7 +154,7 @@ class SupervisedTexts(Supervised):
         targets = None if labels is None else self.target.batch_targets(labels)
         size = max(INFERENCE_BATCH, self.pipeline.train.batch_size)
         store = self._store_for(self.samples.store)
-        return datasets.evaluation_text_batches(store, rows, targets, batch_size=size)[0]
+        return datasets.evaluation_text_batches(store, rows, targets, batch_size=size, share=self.share)[0]
 
     def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
         if self.samples.store is None:

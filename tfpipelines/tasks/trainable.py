@@ -33,9 +33,11 @@ class Stage:
         pipeline: the same with one network, at first that of the first candidate.
         times: seconds of work between data and training, for metrics.json.
         checking: whether data are read to be checked alone, and nothing is trained.
+        share: which part of each batch this process trains on, where there are several; None: all of it.
     """
 
     checking = False
+    share: "datasets.Share | None" = None
     weight_files: ClassVar[tuple[str, ...]] = ("model.keras",)  # of a run, that another may start from
 
     def __init__(self, pipeline: Pipeline):

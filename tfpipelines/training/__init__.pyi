@@ -7,11 +7,14 @@ from .callbacks import StopOnNaN as StopOnNaN
 from .callbacks import TensorBoardScalars as TensorBoardScalars
 from .checkpoints import Checkpoints as Checkpoints
 from .checkpoints import whole_weights as whole_weights
+from .distribution import joined as joined
 from .ema import AveragedWeights as AveragedWeights
 from .ema import averaging as averaging
 from .environment import environment_facts as environment_facts
+from .environment import versions as versions
 from .loop import fit as fit
 from .losses import LossOfParts as LossOfParts
+from .losses import OfRealRows as OfRealRows
 from .losses import OfWhole as OfWhole
 from .losses import RootMeanSquaredError as RootMeanSquaredError
 from .losses import RowAccuracy as RowAccuracy

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from ..core.checkpoint_files import read_vouched, vouched
-from ..core.files import atomic_write, require_held
+from ..core.files import atomic_write, is_silent, require_held
 from ..errors import ArtifactError
 
 KEPT = 2
@@ -45,6 +45,8 @@ class Checkpoints:
     def save(self, step: int, arrays: dict[str, np.ndarray], facts: dict) -> None:
         """Writes a checkpoint and removes all but the last two."""
         file = self.folder / f"step-{step:09d}.npz"
+        if is_silent(file):
+            return
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # none of them is called allow_pickle
         content = buffer.getbuffer()

@@ -20,15 +20,24 @@ def environment_facts(seed: int, command: str, packages: dict[str, str]) -> dict
     Args:
         packages: what of the pipeline is of which package, if anything is: see `config.packages_of`.
     """
-    versions = {"tfpipelines": __version__, "python": platform.python_version(), "backend": keras.backend.backend()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     machine = {"platform": platform.platform(), "device": describe_device(), "threads": threads()}
     call = {"seed": seed, "git_commit": _git_commit(), "command": command, "started": now()}
-    return {"versions": versions, **({"plugins": packages} if packages else {}), **machine, **call}
+    return {"versions": _versions(), **({"plugins": packages} if packages else {}), **machine, **call}
+
+
+def versions() -> str:
+    """Those of all that weights depend on, in words."""
+    return ", ".join(f"{name} {found}" for name, found in _versions().items())
+
+
+def _versions() -> dict[str, str]:
+    found = {"tfpipelines": __version__, "python": platform.python_version(), "backend": keras.backend.backend()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _git_commit() -> str | None:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..core.processes import Group
 from ..errors import ArtifactError, DivergedError
 from .checkpoints import Checkpoint, Checkpoints, dump, restore
 from .signals import StopSignals
@@ -27,6 +28,7 @@ def fit(
     checkpoint_seconds: float = 0.0,
     on_resume: Callable[[int], None] = lambda epochs: None,
     on_damage: Callable[[list[str]], None] = lambda names: None,
+    group: Group | None = None,
 ) -> None:
     """Trains a compiled model, from the last checkpoint on if there is one.
 
@@ -42,13 +44,19 @@ def fit(
             case.
         on_resume: called with the number of whole epochs that a checkpoint has, where training goes on from it.
         on_damage: called with the damaged checkpoints that were passed over.
+        group: processes that do the same beside this one, on their shares of the batches; None: there are none.
 
     Raises:
         DivergedError, Interrupted, ResourceError.
     """
     model.optimizer.build(model.trainable_variables)
-    keeper = _Keeper(checkpoints, list(callbacks), stop, epochs, steps_per_epoch, checkpoint_steps, checkpoint_seconds)
+    group = group or Group()
+    keeper = _Keeper(
+        checkpoints, list(callbacks), stop, epochs, steps_per_epoch, checkpoint_steps, checkpoint_seconds, group
+    )
     last = checkpoints.last()
+    group.require_same(str(last.step if last else 0), "checkpoints")
+    group.begin_fit()
     if checkpoints.damaged:
         on_damage(checkpoints.damaged)
     if last is not None:
@@ -69,7 +77,7 @@ def fit(
             continue
         start = keeper.step
         data = batches(start, min(start + (end - first) * steps, total))
-        if begun and first == epoch:
+        if begun and first == epoch and not group.facts:  # with jax, Keras makes them in time
             _build_metrics(model, data)
         with stop.hold():
             model.fit(
@@ -98,6 +106,7 @@ class _Keeper(keras.callbacks.Callback):
     steps_per_epoch: int
     checkpoint_steps: int | None
     checkpoint_seconds: float
+    group: Group
 
     def __post_init__(self):
         super().__init__()
@@ -144,18 +153,28 @@ class _Keeper(keras.callbacks.Callback):
             self._metrics = None
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step = self._before_epoch + batch + 1
-        last_of_epoch = self.step % self.steps_per_epoch == 0
+        before, self.step = self.step, self._before_epoch + batch + 1
+        if self.step % self.steps_per_epoch == 0:  # see `on_epoch_end`
+            return
         due = self.checkpoint_steps and self.step - self._saved >= self.checkpoint_steps
-        if not last_of_epoch and (due or self.stop.received is not None):
+        stops = self.group.stops(self.step, self.step - before, self.stop.received)
+        if due or stops is not None:
             self._save(finished=False)
-            self.stop.raise_if_interrupted()
+            self._end(stops)
 
     def on_epoch_end(self, epoch, logs=None):
+        stops, self.model.stop_training = self.group.agreed(self.stop.received, self.model.stop_training)
         finished = self.model.stop_training or epoch + 1 == self.epochs
-        if finished or self.stop.received is not None or time.monotonic() - self._saved_at >= self.checkpoint_seconds:
+        if finished or stops is not None or time.monotonic() - self._saved_at >= self.checkpoint_seconds:
             self._save(finished)
-        self.stop.raise_if_interrupted()
+        self._end(stops)
+
+    def _end(self, stops: int | str | None) -> None:
+        """Raises if training is to end here. Of several processes none ends without the others."""
+        if stops is not None:
+            self.stop.received = stops
+        if stops is not None or self.group.count == 1:
+            self.stop.raise_if_interrupted()
 
     def _save(self, finished: bool) -> None:
         if keras.backend.backend() == "jax":
@@ -174,6 +193,7 @@ class _Keeper(keras.callbacks.Callback):
                 arrays |= {f"callback{number}/{place:05d}": array for place, array in enumerate(callback.get_arrays())}
         self.checkpoints.save(self.step, arrays, {"finished": bool(finished), "callbacks": self.states()})
         self._saved, self._saved_at = self.step, time.monotonic()
+        self.group.gather()  # a device would not wait for long
 
 
 def _build_metrics(model: keras.Model, data: tf.data.Dataset) -> None:

@@ -171,6 +171,28 @@ class OfWhole(keras.metrics.Metric):
         self.metric.reset_state()
 
 
+class OfRealRows(keras.metrics.Metric):
+    """A metric of the rows whose weight is above 0, which all count alike.
+
+    Args:
+        metric: that takes weights; its name is this one's.
+    """
+
+    def __init__(self, metric: keras.metrics.Metric):
+        super().__init__(name=metric.name)
+        self.metric = metric
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        counts = None if sample_weight is None else ops.cast(ops.greater(sample_weight, 0.0), "float32")
+        self.metric.update_state(y_true, y_pred, counts)
+
+    def result(self):
+        return self.metric.result()
+
+    def reset_state(self):
+        self.metric.reset_state()
+
+
 class RootMeanSquaredError(keras.metrics.Metric):
     """The root of the mean squared error in the target's unit.
 
@@ -186,8 +208,13 @@ class RootMeanSquaredError(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         errors = self.restore(ops.cast(y_true, self.dtype)) - self.restore(ops.cast(y_pred, self.dtype))
-        self.total.assign_add(ops.sum(ops.square(errors)))
-        self.count.assign_add(ops.cast(ops.size(errors), self.dtype))
+        if sample_weight is None:
+            self.total.assign_add(ops.sum(ops.square(errors)))
+            self.count.assign_add(ops.cast(ops.size(errors), self.dtype))
+            return
+        weights = ops.reshape(ops.cast(sample_weight, self.dtype), (-1, *[1] * (len(errors.shape) - 1)))
+        self.total.assign_add(ops.sum(weights * ops.square(errors)))
+        self.count.assign_add(ops.sum(weights * ops.ones_like(errors)))
 
     def result(self):
         return ops.sqrt(ops.divide_no_nan(self.total, self.count))

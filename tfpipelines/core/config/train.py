@@ -84,6 +84,11 @@ class Training(Section):
         "compute capability 8.0 on, TPUs, with tensorflow also processors with AMX), else float32; what it was is "
         "written into the run's pipeline.yaml",
     )
+    distribute: Literal["data"] | None = fixed(
+        None,
+        "data: all processes that were started together and all their devices train one network, each on its share of "
+        "every batch (jax backend); null: one device",
+    )
     steps_per_execution: AutoCount = fixed(
         "auto", "training steps per call of the compiled function; auto: by device and image size"
     )

@@ -7,6 +7,7 @@ from tfpipelines.core import config
 from tfpipelines.core.config.images import ImageData
 from tfpipelines.core.config.kinds import IMAGES, ImageNetworks
 
+from ..abilities import Ability
 from ..supervised_images import SupervisedImages
 
 
@@ -31,6 +32,7 @@ class ImageClassification(SupervisedImages):
 
     schema = ImageClassificationPipeline
     pipeline: ImageClassificationPipeline
+    abilities = SupervisedImages.abilities | {Ability.DIVIDES}
     loading_fields = ()
 
     def preflight(self) -> list[str]:

@@ -17,6 +17,7 @@ from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ConfigError, NothingFitsError
 
 from .. import targets
+from ..abilities import Ability
 from ..fitting import FittedPhase, fitted_phases, fitted_targets, row_weights
 from ..supervised_texts import INFERENCE_BATCH
 from ..trainable import Combination, Phase, Trained
@@ -75,6 +76,7 @@ class TextClassification(TokenizedTexts):
     """The task `text-cls`: networks that are trained, linear models that are fitted, and blends of both."""
 
     schema = TextClassificationPipeline
+    abilities = TokenizedTexts.abilities | {Ability.DIVIDES}
     pipeline: TextClassificationPipeline
 
     def __init__(self, pipeline: config.Pipeline):

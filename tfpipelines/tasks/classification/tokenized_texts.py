@@ -183,7 +183,7 @@ class TokenizedTexts(SupervisedTexts):
         if not self._has_parts:
             return super().compile(model, optimizer, **settings)
         metrics = [training.OfWhole(metric, self.target.outputs) for metric in self.target.metrics_of_parts()]
-        model.compile(optimizer=optimizer, loss=self._loss_of_parts(), metrics=metrics, **settings)
+        model.compile(optimizer=optimizer, loss=self._loss_of_parts(), **self._measuring(metrics), **settings)
 
     def objective(self, model) -> "training.Objective":
         self._inputs = self._inputs_of(models.network_of(model))

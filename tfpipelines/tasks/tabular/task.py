@@ -65,7 +65,7 @@ class Tabular(Supervised):
     schema = TabularPipeline
     pipeline: TabularPipeline
     unit = "row"
-    abilities = Supervised.abilities | {Ability.FOLLOWS}
+    abilities = Supervised.abilities | {Ability.FOLLOWS, Ability.DIVIDES}
     loading_fields = ()
     samples: "datasets.TableSamples"
     columns: "datasets.Columns"
@@ -320,7 +320,8 @@ class Tabular(Supervised):
     # --- details
     def _batches(self, rows: np.ndarray, labels: np.ndarray | None = None):
         wanted = None if labels is None else self.target.batch_targets(labels)
-        return datasets.evaluation_table_batches(self.samples.store, rows, wanted, batch_size=INFERENCE_BATCH)
+        how: dict[str, Any] = {"batch_size": INFERENCE_BATCH, "share": self.share}
+        return datasets.evaluation_table_batches(self.samples.store, rows, wanted, **how)
 
     def _outputs(self, network, rows: np.ndarray) -> np.ndarray:
         return outputs_of(network, self.samples.store, rows, self.target.outputs)
