@@ -20,7 +20,7 @@ from .core.lock import wait_for_silence
 from .core.machine import choose_deterministic_kernels
 from .core.observer import Observer
 from .core.pipeline_files import require_same_code, undecided, write_pipeline
-from .core.processes import Group, require_divisible, started
+from .core.processes import Group, require_divisible, require_same_number, started
 from .core.run_files import read_json
 from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, UNDECIDED, RunFolder
 from .core.trust import asking
@@ -92,7 +92,7 @@ def run(
     require_trust(resolved)
     given = [origin.parent / name for name in task.weight_files] if origin else []
     starting = [path for path in given if path.is_file() and not path.is_symlink()]
-    with _together(resolved) as group:
+    with _together(resolved, observer) as group:
         if not group.leads:
             return _follow(group, resolved, observer, command, trust)
         if resume_if_exists and (earlier := begun(out, name)) is not None:
@@ -139,7 +139,7 @@ def run(
 
 
 @contextmanager
-def _together(pipeline: config.Pipeline) -> Iterator[Group]:
+def _together(pipeline: config.Pipeline, observer: Observer) -> Iterator[Group]:
     """The processes that carry out a run together, of which this one may be the only one.
 
     Raises:
@@ -149,6 +149,7 @@ def _together(pipeline: config.Pipeline) -> Iterator[Group]:
     if pipeline.train.distribute is None:
         yield Group()
         return
+    observer.preparing()
     from .training import joined
 
     with joined(started()) as group:
@@ -350,7 +351,7 @@ def resume(
     if not _is_divided(folder):
         return _go_on(folder, observer, command, trust, **how)
     pipeline = config.load(str(folder / "pipeline.yaml"), schemas=SCHEMAS, ask=asking(trust)).pipeline
-    with _together(pipeline) as group:
+    with _together(pipeline, observer) as group:
         if not group.leads:
             return _follow(group, pipeline, observer, command, trust)
         return _go_on(folder, observer, command, trust, **how, group=group)
@@ -422,6 +423,7 @@ def _go_on(
                     observer.note(note)
                 return _search(folder, state, observer, command, stop, there)
         require_same_pipeline(folder, pipeline)
+        require_same_number(read_json(folder / "environment.json"), group.facts, folder.as_new_run())
         with StopSignals() as stop:
             with stop.hold():
                 folder.set_status("running")

@@ -18,7 +18,7 @@ from .core.files import atomic_write, file_hash, write_json
 from .core.machine import release_memory
 from .core.observer import Observer
 from .core.pipeline_files import code_facts, with_train, write_pipeline
-from .core.processes import Group, require_same_number
+from .core.processes import Group
 from .core.run_files import found_json, read_json, read_table
 from .core.run_folder import DEFAULT_BATCH_SIZE, START, RunFolder, ending
 from .core.run_shapes import RUN_METRICS
@@ -130,8 +130,6 @@ class Runner:
         if self.group.facts:
             facts["distribution"] = self.group.facts
         before = read_json(self.folder / "environment.json")
-        if self.resume:
-            require_same_number(before, self.group.facts, self.folder.as_new_run())
         if self.resume and before:
             changes = (config.difference(before.get(key, {}), facts.get(key, {}), f"{key}.") for key in _SURROUNDINGS)
             if changed := "; ".join(line for lines in changes for line in lines):

@@ -1,4 +1,4 @@
-"""Commands that train: run, finetune, tune, resume."""
+"""Commands that train: run, finetune, tune, resume, launch."""
 
 import shlex
 
@@ -118,5 +118,34 @@ def resume(terminal, run, overrides, **options):
     return _summary(api.resume(run, overrides, observer=terminal, **options))
 
 
-def _summary(finished) -> dict:
+@cli.command()
+@click.option(
+    "-n", "processes", type=click.IntRange(min=1), required=True, metavar="N",
+    help="How many processes; each has a GPU of its own, where there are some.",
+)  # fmt: skip
+@click.argument("words", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def launch(context, processes, words):
+    """Carry a command out by several processes of this machine, which train one network together.
+
+    \b
+    KERAS_BACKEND=jax tfpipe launch -n 2 -- run image-cls train.distribute=data
+
+    Process 0 alone prints. Signals are passed on to all, and if one fails the others are ended.
+    """
+    from ..core.launching import launch as started
+    from ..errors import ConfigError
+
+    try:
+        code = started(processes, words)
+    except ConfigError as error:
+        raise click.UsageError(str(error), context) from error
+    context.exit(code)
+
+
+def _summary(finished) -> dict | None:
+    from ..core.processes import started
+
+    if started().number:  # process 0 tells
+        return None
     return {"run": str(finished.folder), "status": finished.status, "metrics": finished.metrics}
