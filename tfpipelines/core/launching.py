@@ -108,10 +108,9 @@ def _die_with_parent() -> None:
 def _ended(processes: "list[subprocess.Popen[bytes]]") -> int | None:
     """Waits until all have ended; the first that failed, None without."""
     failed, since, stage = None, 0.0, 0
-    while any(process.poll() is None for process in processes):
+    while None in (codes := [process.poll() for process in processes]):
         if failed is None:
-            failed = next((number for number, process in enumerate(processes) if process.returncode), None)
-            since = time.monotonic()
+            failed, since = _first_failed(codes), time.monotonic()
         elif time.monotonic() - since > (_BY_ITSELF, _BY_SIGNAL)[stage]:
             if stage:
                 break
@@ -119,9 +118,11 @@ def _ended(processes: "list[subprocess.Popen[bytes]]") -> int | None:
             for process in processes:
                 _send(process, signal.SIGTERM)
         time.sleep(_PAUSE)
-    if failed is None:
-        failed = next((number for number, process in enumerate(processes) if process.returncode), None)
-    return failed
+    return _first_failed(codes) if failed is None else failed
+
+
+def _first_failed(codes: "Sequence[int | None]") -> int | None:
+    return next((number for number, code in enumerate(codes) if code), None)
 
 
 def _send(process: "subprocess.Popen[bytes]", number: int) -> None:

@@ -157,7 +157,7 @@ def require_divisible(pipeline: "Pipeline", able: Callable[[], bool]) -> None:
     if (backend := _backend()) != "jax":
         cause = f"{asked}: the backend {backend} trains on one device here; several need jax."
         raise ConfigError(cause, f"Set {_JAX} in the environment (pip install 'tfpipelines[jax]').")
-    if importlib.util.find_spec("jax") is None:
+    if not _has_jax():
         raise ConfigError(f"{asked} needs jax.", "pip install 'tfpipelines[jax]'")
     require_even(train.batch_size, there.count, "process", "processes")
 
@@ -171,6 +171,10 @@ def require_even(batch_size: int, count: int, one: str, many: str) -> None:
     if batch_size % count:
         cause = f"train.batch_size: got {batch_size}, which {counted(count, one, many)} cannot divide equally."
         raise ConfigError(cause, f"Set train.batch_size={max(1, round(batch_size / count)) * count}, for example.")
+
+
+def _has_jax() -> bool:
+    return importlib.util.find_spec("jax") is not None
 
 
 def _backend() -> str:

@@ -6,6 +6,7 @@ device waits for it, and a process may wait for another as long as that takes.
 """
 
 import ctypes
+import itertools
 import json
 import os
 import time
@@ -21,8 +22,7 @@ from ..errors import ConfigError, DataError, ResourceError
 
 _POLL = 1000  # milliseconds, after which a waiting process looks for signals and for others that have failed
 _LEAVE = 10.0  # seconds in which all processes end together, else each for itself
-_PREFIX = "tfpipelines/"
-_turns = 0  # how often the processes have waited for each other
+_groups = itertools.count()  # each has names of its own in the store
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def joined(processes: Processes) -> Iterator[Group]:
         ConfigError: if they cannot work together.
         ResourceError: if one cannot be reached.
     """
-    group = _Divided(processes, _connected(processes))
+    group = Divided(processes, _connected(processes), next(_groups))
     try:
         group.require_alike()
         yield group
@@ -74,19 +74,22 @@ def _connected(processes: Processes) -> Any:
     return state.client
 
 
-class _Divided(Group):
+class Divided(Group):
     """Several processes, or one with several devices.
 
     Args:
         client: of the coordination service; None where there is one process.
+        place: among the groups that this process has joined, the same in all of them.
     """
 
-    def __init__(self, processes: Processes, client: Any):
+    def __init__(self, processes: Processes, client: Any, place: int):
         import jax
 
         self.count, self.number = processes.count, processes.number
         self.devices, self._local = jax.device_count(), jax.local_device_count()
-        self._client, self._fit, self._told = client, 0, False
+        self._client, self._prefix = client, f"tfpipelines/{place}/"
+        self._turn = 0  # how often the processes have waited for each other
+        self._fit, self._told = 0, False
 
     @property
     def facts(self) -> dict[str, int]:
@@ -106,11 +109,10 @@ class _Divided(Group):
             raise ConfigError("The processes have other devices each.", "Give each as many of the same kind.", lines)
 
     def gather(self, text: str = "") -> list[str]:
-        global _turns
-        _turns += 1
         if self._client is None:
             return [text]
-        turn = f"turn/{_turns}"
+        self._turn += 1
+        turn = f"turn/{self._turn}"
         if not self.leads:
             self._set(f"{turn}/{self.number}", text)
             return json.loads(self._wait(f"{turn}/all"))
@@ -147,7 +149,7 @@ class _Divided(Group):
             keras.distribution.set_distribution(before)
 
     def begin_fit(self) -> None:
-        self._fit, self._told = _turns, False
+        self._fit, self._told = self._turn, False
 
     def stops(self, step: int, taken: int, received: int | str | None) -> int | str | None:
         """As of `Group`. A process that was told to stop says so before it begins another call, in which all take
@@ -173,8 +175,8 @@ class _Divided(Group):
             return
         until = time.monotonic() + _LEAVE
         with suppress(Exception):
-            self._client.key_value_set(f"{_PREFIX}left/{self.number}", getattr(error, "cause", "") or repr(error))
-            while len(self._client.key_value_dir_get(f"{_PREFIX}left/")) < self.count and time.monotonic() < until:
+            self._client.key_value_set(f"{self._prefix}left/{self.number}", getattr(error, "cause", "") or repr(error))
+            while len(self._client.key_value_dir_get(f"{self._prefix}left/")) < self.count and time.monotonic() < until:
                 time.sleep(0.1)
             if time.monotonic() < until:
                 return
@@ -188,17 +190,17 @@ class _Divided(Group):
     # --- details
     def _set(self, key: str, text: str) -> None:
         with self._reached():
-            self._client.key_value_set(f"{_PREFIX}{key}", text)
+            self._client.key_value_set(f"{self._prefix}{key}", text)
 
     def _list(self, key: str) -> list[tuple[str, str]]:
         with self._reached():
-            return self._client.key_value_dir_get(f"{_PREFIX}{key}")
+            return self._client.key_value_dir_get(f"{self._prefix}{key}")
 
     def _wait(self, key: str) -> str:
         """What another process says, as soon as it does."""
         while True:
             try:
-                return self._client.blocking_key_value_get(f"{_PREFIX}{key}", _POLL)
+                return self._client.blocking_key_value_get(f"{self._prefix}{key}", _POLL)
             except RuntimeError as error:
                 if "DEADLINE_EXCEEDED" not in str(error):
                     raise _lost(error) from error
