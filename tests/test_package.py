@@ -134,7 +134,7 @@ def test_what_one_family_of_tasks_uses_is_used_by_no_other_room():
 
 COMMANDS = (
     *("list", "show", "init", "check", "run", "finetune", "tune", "resume", "evaluate", "recalibrate", "predict"),
-    *("watch", "generate", "export", "compare", "report", "verify", "sign", "serve"),
+    *("watch", "generate", "export", "compare", "report", "verify", "sign", "serve", "launch"),
 )
 
 

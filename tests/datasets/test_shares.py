@@ -64,7 +64,9 @@ def test_training_texts_and_tables():
         store = datasets.TextStore({"ids": texts, "ngrams": grams}, few)
         check_equal(
             *put_together(
-                lambda share: datasets.training_text_batches(store, np.arange(40), targets, **STEPS, share=share)
+                lambda share, store=store: datasets.training_text_batches(
+                    store, np.arange(40), targets, **STEPS, share=share
+                )
             )
         )
     table = datasets.TableStore(

@@ -1,7 +1,7 @@
-"""A process of a run by several: python -m tests.training.distributed LOSSES STOP WORDS..., WORDS as of the command line.
+"""A process of a run by several: python -m tests.training.distributed LOSSES STOP WORDS...
 
-The losses of all steps go to the file LOSSES; STOP is null, or [epoch, step, number of a signal, number of the process]
-that is to send it to itself, by JSON.
+WORDS are those of the command line. The losses of all steps go to the file LOSSES. STOP is null, or by JSON [epoch,
+step, number of a signal, number of the process that is to send it to itself, null for each].
 """
 
 import json

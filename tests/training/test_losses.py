@@ -6,7 +6,7 @@ import pytest
 
 from tfpipelines.core.config.losses import LOSSES
 from tfpipelines.core.config.train import Train
-from tfpipelines.training import make_loss
+from tfpipelines.training import OfRealRows, OfWhole, RootMeanSquaredError, RowAccuracy, make_loss
 
 _RANDOM = np.random.default_rng(0)
 LOGITS = (3 * _RANDOM.normal(size=(6, 4))).astype("float32")
@@ -101,3 +101,24 @@ def test_weights_of_classes_weigh_rows():
     loss, weights = make_loss(Train(loss="focal"), "class"), np.array([1, 0, 0, 0, 0, 0], "float32")
     alone = float(keras.ops.convert_to_numpy(loss(ONE[:1], LOGITS[:1])))
     np.testing.assert_allclose(float(keras.ops.convert_to_numpy(loss(ONE, LOGITS, weights))), alone / 6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "accuracy of several", "rmse", "accuracy of the whole"])
+def test_metrics_of_rows_that_count(name):
+    """Rows with weight 0 make no difference, and weights of others none either."""
+    make = {
+        "accuracy": lambda: keras.metrics.CategoricalAccuracy(name="accuracy"),
+        "accuracy of several": RowAccuracy,
+        "rmse": lambda: RootMeanSquaredError(lambda values: 2.0 * values),
+        "accuracy of the whole": lambda: OfWhole(keras.metrics.CategoricalAccuracy(), 2),
+    }[name]
+    targets = ONE[:, :2] if name == "accuracy of the whole" else ONE
+    weights = np.array([2.0, 0.0, 0.5, 1.0, 0.0, 1.0], np.float32)
+    plain, real, unweighted = make(), OfRealRows(make()), OfRealRows(make())
+    plain.update_state(targets[weights > 0], LOGITS[weights > 0])
+    real.update_state(targets, LOGITS, weights)
+    unweighted.update_state(targets[weights > 0], LOGITS[weights > 0])
+    np.testing.assert_allclose([float(real.result()), float(unweighted.result())], float(plain.result()), rtol=1e-6)
+    assert real.name == plain.name
+    real.reset_state()
+    assert float(real.result()) == 0.0

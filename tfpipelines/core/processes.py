@@ -145,7 +145,7 @@ def require_divisible(pipeline: "Pipeline", able: Callable[[], bool]) -> None:
     asked = "train.distribute=data"
     if not able():
         cause = f"{asked}: the task {pipeline.task} cannot be trained by several processes or devices."
-        raise ConfigError(cause, "Leave it out; image-cls, image-reg, text-cls and tabular can.")
+        raise ConfigError(cause, "Leave it out; the tasks image-cls, text-cls and tabular can.")
     if pipeline.chooses:
         cause = f"{asked} does not go with model.name=auto, since it trains one network."
         raise ConfigError(cause, "Name one, as in model.name=NAME.")
