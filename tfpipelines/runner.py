@@ -27,6 +27,7 @@ from .core.words import counted, duration
 from .datasets import Findings
 from .errors import ConfigError, MemoryExhaustedError, NothingFitsError, ResourceError
 from .tasks import new_task
+from .tasks.abilities import Ability
 from .tasks.base import Task
 from .tasks.trainable import Loaded, Phase, Trainable
 
@@ -102,6 +103,7 @@ class Runner:
             if task.asked.train.precision != "float32":
                 self.observer.note(f"train.precision={task.asked.train.precision} on this machine")
         self.environment(task.asked, command)
+        self._tell_idle(task)
         findings = Findings()
         task.begin()
         for pipeline in task.asked.candidates()[1:]:
@@ -143,6 +145,14 @@ class Runner:
                 facts["code"] = code
         write_json(self.folder / "environment.json", facts)
         self.observer.environment(now | facts)
+
+    def _tell_idle(self, task: Task) -> None:
+        """Says how more of the devices could take part, where there are some that do not."""
+        count = training.accelerators()
+        if self.trial or self.group.facts or count < 2 or Ability.DIVIDES not in task.abilities:
+            return
+        how = "train.distribute=data on the jax backend (KERAS_BACKEND=jax)"
+        self.observer.note(f"this run uses one of {count} accelerators; several train one network by {how}")
 
     def every_fold(self, loaded: Loaded, findings: Findings) -> dict[str, Any]:
         """Each fold in a folder of its own; folds that are done are not repeated."""

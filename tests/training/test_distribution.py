@@ -15,7 +15,7 @@ import pytest
 
 import tfpipelines
 from tfpipelines.core.processes import ADDRESSES, COUNT, NUMBER, Processes
-from tfpipelines.errors import ConfigError, DataError, ResourceError
+from tfpipelines.errors import ConfigError, DataError, Interrupted
 
 from ..conftest import ROOT
 from .test_resume import WORDS, check_equal
@@ -135,8 +135,23 @@ def test_a_signal_to_one_stops_all(folder, two):
     assert (folder / "runs/stopped/checkpoints/step-000000019.json").is_file()
     alone = Together(folder, 1, "resume", "runs/stopped")
     assert alone.codes == [2] and "The run began by 2 processes with 2 devices" in alone.output[0]
-    Together(folder, 2, *words, "--resume-if-exists").finished()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-m", "tfpipelines", "launch", "-n", "2", "--", *words, "--resume-if-exists"]
+    launched = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400)
+    assert not launched.returncode and "continues after epoch 1" in launched.stderr, launched.stderr
     check_equal(tfpipelines.load(folder / "runs/two"), tfpipelines.load(folder / "runs/stopped"))
+
+
+@needs_jax
+@pytest.mark.slow
+def test_where_one_dies_the_other_ends(folder, two):
+    words = ("run", "image-cls", *FULL, DIVIDED, "--name", "bereft")
+    bereft = Together(folder, 2, *words, stop=[2, 6, int(signal.SIGKILL), 1])
+    assert bereft.codes == [4, -9] and "Another process of the run has ended." in bereft.output[0], bereft.output
+    status = json.loads((folder / "runs/bereft/status.json").read_text())
+    assert status["state"] == "failed" and status["reason"] == "Another process of the run has ended."
+    Together(folder, 2, *words, "--resume-if-exists").finished()
+    check_equal(tfpipelines.load(folder / "runs/two"), tfpipelines.load(folder / "runs/bereft"))
 
 
 @needs_jax
@@ -198,6 +213,7 @@ def together(monkeypatch):
     from tfpipelines.training import distribution
 
     monkeypatch.setattr(distribution, "_POLL", 50)
+    monkeypatch.setattr(distribution, "_LEAVE", 0.3)
 
     def call(*functions):
         store, results = Store(), [None] * len(functions)
@@ -206,7 +222,7 @@ def together(monkeypatch):
         def work(number):
             try:
                 results[number] = functions[number](groups[number])
-            except Exception as error:
+            except BaseException as error:
                 results[number] = error
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(len(functions))]
@@ -259,10 +275,12 @@ def test_all_stop_after_the_same_step(together):
 
 def test_whoever_waits_learns_that_another_has_failed(together):
     def fails(group):
-        group._client.key_value_set("tfpipelines/0/left/1", "No space is left.")
+        group.leave(failure)
 
-    error, _ = together(lambda group: group.gather("x"), fails)
-    assert isinstance(error, ResourceError) and "Process 1 has ended: No space is left." in str(error)
+    for failure in (DataError("No image."), Interrupted("Stopped by SIGTERM.", 15)):
+        error, _ = together(lambda group: group.gather("x"), fails)
+        assert error.cause == f"Process 1 has ended: {failure.cause}" and error.exit_code == failure.exit_code
+        assert isinstance(error, Interrupted) == isinstance(failure, Interrupted)
 
 
 def test_batches_must_be_divisible_by_devices(together, monkeypatch):

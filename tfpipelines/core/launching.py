@@ -35,7 +35,7 @@ def launch(count: int, words: Sequence[str]) -> int:
         words: of the command, without `tfpipe`.
 
     Returns:
-        The exit code: that of the process that failed first; 0 if none did.
+        The exit code: that of process 0 if it failed by itself, else of the process that failed first; 0 if none did.
 
     Raises:
         ConfigError: if there are fewer GPUs than processes by CUDA_VISIBLE_DEVICES.
@@ -62,7 +62,7 @@ def launch(count: int, words: Sequence[str]) -> int:
                 }  # fmt: skip
                 output = None if number == 0 else outputs[number - 1]
                 processes.append(_started(words, {**os.environ, **variables}, output))
-            failed = _ended(processes)
+            failed, forced = _ended(processes)
         finally:
             for process in processes:
                 _send(process, signal.SIGKILL)
@@ -71,11 +71,11 @@ def launch(count: int, words: Sequence[str]) -> int:
                 signal.signal(number, handler)
         if failed is None:
             return 0
-        code = _code(processes[failed])
-        if failed and _code(processes[0]) != code:
+        code, of_first = _code(processes[failed]), _code(processes[0])
+        if failed and of_first != code:
             print(f"process {failed} of {count} has ended with exit code {code}:", file=sys.stderr)
             print(_last_lines(outputs[failed - 1]), file=sys.stderr, flush=True)
-        return code
+        return code if forced or not of_first else of_first
 
 
 def _gpus(count: int) -> list[str]:
@@ -105,20 +105,20 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_WHEN_PARENT_DIES, signal.SIGTERM)
 
 
-def _ended(processes: "list[subprocess.Popen[bytes]]") -> int | None:
-    """Waits until all have ended; the first that failed, None without."""
+def _ended(processes: "list[subprocess.Popen[bytes]]") -> tuple[int | None, bool]:
+    """Waits until all have ended; the first that failed, None without, and whether others had to be told to end."""
     failed, since, stage = None, 0.0, 0
     while None in (codes := [process.poll() for process in processes]):
         if failed is None:
             failed, since = _first_failed(codes), time.monotonic()
         elif time.monotonic() - since > (_BY_ITSELF, _BY_SIGNAL)[stage]:
             if stage:
-                break
+                return failed, True
             since, stage = time.monotonic(), 1
             for process in processes:
                 _send(process, signal.SIGTERM)
         time.sleep(_PAUSE)
-    return _first_failed(codes) if failed is None else failed
+    return (_first_failed(codes) if failed is None else failed), bool(stage)
 
 
 def _first_failed(codes: "Sequence[int | None]") -> int | None:

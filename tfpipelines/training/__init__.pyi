@@ -22,6 +22,7 @@ from .losses import make_loss as make_loss
 from .objective import Objective as Objective
 from .objective import compiled as compiled
 from .optimizers import build_optimizer as build_optimizer
+from .process import accelerators as accelerators
 from .process import compiles_every_shape as compiles_every_shape
 from .process import forget_networks as forget_networks
 from .process import hardware_precision as hardware_precision

@@ -18,10 +18,11 @@ import keras
 
 from ..core.processes import Group, Processes, require_even
 from ..datasets import Share
-from ..errors import ConfigError, DataError, ResourceError
+from ..errors import ConfigError, DataError, Interrupted, ResourceError
 
 _POLL = 1000  # milliseconds, after which a waiting process looks for signals and for others that have failed
 _LEAVE = 10.0  # seconds in which all processes end together, else each for itself
+_NO_MEMORY = "RESOURCE_EXHAUSTED"
 _groups = itertools.count()  # each has names of its own in the store
 
 
@@ -136,6 +137,10 @@ class Divided(Group):
         try:
             with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
                 yield
+        except RuntimeError as error:  # jax says so where a process no longer answers
+            if self._client is None or type(error).__name__ != "JaxRuntimeError" or _NO_MEMORY in str(error):
+                raise
+            raise _lost(error) from error
         finally:
             task.share = None
 
@@ -175,7 +180,8 @@ class Divided(Group):
             return
         until = time.monotonic() + _LEAVE
         with suppress(Exception):
-            self._client.key_value_set(f"{self._prefix}left/{self.number}", getattr(error, "cause", "") or repr(error))
+            told = [getattr(error, "cause", "") or repr(error), getattr(error, "exit_code", 1)]
+            self._client.key_value_set(f"{self._prefix}left/{self.number}", json.dumps(told))
             while len(self._client.key_value_dir_get(f"{self._prefix}left/")) < self.count and time.monotonic() < until:
                 time.sleep(0.1)
             if time.monotonic() < until:
@@ -205,9 +211,7 @@ class Divided(Group):
                 if "DEADLINE_EXCEEDED" not in str(error):
                     raise _lost(error) from error
             if left := self._list("left/"):
-                key, reason = left[0]
-                cause = f"Process {key.rpartition('/')[2]} has ended: {reason.rstrip('.')}."
-                raise ResourceError(cause, "Its own output says more; a run goes on by tfpipe resume.")
+                raise _ended(int(left[0][0].rpartition("/")[2]), *json.loads(left[0][1]))
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -215,6 +219,16 @@ class Divided(Group):
             yield
         except RuntimeError as error:
             raise _lost(error) from error
+
+
+def _ended(number: int, reason: str, code: int) -> BaseException:
+    """The error of a process, for another one: it ends in the same way."""
+    cause = f"Process {number} has ended: {reason.rstrip('.')}."
+    if code > 128:
+        return Interrupted(cause, signal_number=code - 128)
+    error = ResourceError(cause, "Its own output says more; a run goes on by tfpipe resume.")
+    error.exit_code = code
+    return error
 
 
 def _lost(error: Exception) -> ResourceError:

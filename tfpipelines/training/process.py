@@ -18,6 +18,11 @@ def on_accelerator() -> bool:
     return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
+def accelerators() -> int:
+    """How many devices there are that are no CPUs, of all processes."""
+    return len(keras.distribution.list_devices()) if on_accelerator() else 0
+
+
 def describe_device() -> str:
     """The device in words, such as `2 CPU cores`."""
     if on_accelerator():
