@@ -185,8 +185,8 @@ def _exporter(format: str, quantize: str | None, samples: int, fixed_size: bool)
         allowed = [f"{' or '.join(some.quantized)} with {some.name}" for some in known.values() if some.quantized]
         raise ConfigError(f"quantize: got {quantize!r} with {format}; allowed: {'; '.join(allowed)}.")
     if fixed_size and not known[format].any_size:
-        allowed = " or ".join(some.name for some in known.values() if some.any_size)
-        raise ConfigError(f"fixed_size: got it with {format}; allowed: with {allowed}.")
+        names = " or ".join(some.name for some in known.values() if some.any_size)
+        raise ConfigError(f"fixed_size: got it with {format}; allowed: with {names}.")
     if samples < 1:
         raise ConfigError(f"samples: got {samples}; allowed: a whole number from 1.")
     if keras.backend.backend() != "tensorflow":
