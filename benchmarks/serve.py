@@ -345,7 +345,7 @@ async def _soaked(process: int, port: int, requests: list[bytes], rate: float, s
     statuses: dict[int, int] = {}
     times: list[float] = []
     memory: list[float] = []
-    free = asyncio.LifoQueue[Client]()
+    free = asyncio.Queue[Client]()  # each is used now and then, or the server would close it
     for _ in range(95):  # the server takes 100
         free.put_nowait(await Client().open(port))
     running: set[asyncio.Task[None]] = set()
