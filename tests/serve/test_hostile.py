@@ -203,6 +203,13 @@ def test_what_is_malformed_is_told_without_a_bug(server):
     assert told.status == 415
 
 
+def test_a_malformed_form_is_told_to_its_client_alone(caplog):
+    body = b"--e\r\nContent[Disposition: x\r\n\r\nx\r\n--e--"
+    with pytest.raises(Problem, match="no multipart/form-data"):
+        Parser("image", Limits()).items("multipart/form-data; boundary=e", body)
+    assert not caplog.records
+
+
 def test_half_characters_are_no_json():
     assert parse_json(b'"\\ud83d\\ude00 \\\\ud800"') == "\U0001f600 \\ud800"
     for body in (b'"\\ud800"', b'{"\\udfff": 1}', b'[["\\uDE00\\uD83D"]]'):

@@ -5,6 +5,7 @@ import binascii
 import csv
 import io
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -237,6 +238,7 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[Part]:
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
 
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # a client's mistakes are told to the client
     _, options = parse_options_header(content_type)
     parts: list[Part] = []
     field, value, disposition, content = bytearray(), bytearray(), bytearray(), bytearray()
