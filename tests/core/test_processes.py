@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from tfpipelines.core import processes
+from tfpipelines.core.files import atomic_write, silent
 from tfpipelines.core.processes import ADDRESSES, COUNT, NUMBER, Processes, require_same_number, started
+from tfpipelines.core.run_folder import RunFolder
 from tfpipelines.errors import ConfigError
 
 from ..conftest import ROOT
@@ -123,3 +125,18 @@ def test_a_run_goes_on_by_as_many_as_it_began_with():
         with pytest.raises(ConfigError, match="its bits would differ") as caught:
             require_same_number(before, now, "tfpipe run x")
         assert "tfpipe run x" in caught.value.remedy
+
+
+def test_a_process_that_follows_writes_nothing(tmp_path):
+    folder = RunFolder.create(tmp_path, "run")
+    folder.set_status("running", epoch=1)
+    before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")}
+    with silent(folder.path):
+        folder.set_status("running", epoch=2)
+        folder.finish()
+        atomic_write(folder / "model.keras", lambda temporary: pytest.fail("nothing is to be written"))
+        atomic_write(tmp_path / "elsewhere", "text")
+    assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
+    assert (tmp_path / "elsewhere").exists() and folder.status["epoch"] == 1
+    folder.finish()
+    assert folder.status["state"] == "done"

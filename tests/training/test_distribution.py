@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tfpipelines
+from tfpipelines import Observer
 from tfpipelines.core.processes import ADDRESSES, COUNT, NUMBER, Processes
 from tfpipelines.errors import ConfigError, DataError, Interrupted
 
@@ -287,3 +288,26 @@ def test_batches_must_be_divisible_by_devices(together, monkeypatch):
     pytest.importorskip("jax")
     (error,) = together(lambda group: setattr(group, "devices", 3) or group.require_batches(64))
     assert isinstance(error, ConfigError) and error.remedy == "Set train.batch_size=63, for example."
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "count", "told"), [("image-cls", 4, 1), ("image-cls", 1, 0), ("dcgan", 4, 0), ("image-cls", 0, 0)]
+)
+def test_accelerators_that_take_no_part_are_named(monkeypatch, pipeline, count, told):
+    from tfpipelines import training
+    from tfpipelines.core import config
+    from tfpipelines.runner import Runner
+    from tfpipelines.tasks import SCHEMAS, new_task
+
+    class Listener(Observer):
+        def __init__(self):
+            self.notes = []
+
+        def note(self, text):
+            self.notes.append(text)
+
+    monkeypatch.setattr(training, "accelerators", lambda: count)
+    observer = Listener()
+    runner = Runner(None, observer, None, resume=False)
+    runner._tell_idle(new_task(config.load(pipeline, schemas=SCHEMAS).pipeline))
+    assert len(observer.notes) == told and all("one of 4 accelerators" in note for note in observer.notes)
