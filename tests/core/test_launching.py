@@ -52,11 +52,12 @@ def test_processes_know_of_each_other(code, tmp_path):
 
 def test_each_has_one_of_the_gpus_that_are_visible(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, 7,GPU-1")
-    assert launching._gpus(2) == ["4", "7"]
+    assert launching._gpus(2) == [{"CUDA_VISIBLE_DEVICES": "4"}, {"CUDA_VISIBLE_DEVICES": "7"}]
+    assert launching._gpus(1) == [{}]  # one process has them all
     with pytest.raises(ConfigError, match="names 3 GPUs, and 4 processes need one each"):
         launching._gpus(4)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert launching._gpus(2) == ["", ""]
+    assert launching._gpus(2) == [{}, {}]
 
 
 def test_where_one_fails_the_others_are_ended(code, monkeypatch, capfd):

@@ -54,7 +54,7 @@ class Together:
             pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
             started.append(subprocess.Popen([*command, *words], cwd=folder, env=variables, **pipes))
         try:
-            self.output = [process.communicate(timeout=400)[0] for process in started]
+            self.output = [process.communicate(timeout=900)[0] for process in started]
         finally:
             for process in started:
                 process.kill()
@@ -138,7 +138,7 @@ def test_a_signal_to_one_stops_all(folder, two):
     assert alone.codes == [2] and "The run began by 2 processes with 2 devices" in alone.output[0]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"}
     command = [sys.executable, "-m", "tfpipelines", "launch", "-n", "2", "--", *words, "--resume-if-exists"]
-    launched = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400)
+    launched = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
     assert not launched.returncode and "continues after epoch 1" in launched.stderr, launched.stderr
     check_equal(tfpipelines.load(folder / "runs/two"), tfpipelines.load(folder / "runs/stopped"))
 

@@ -57,7 +57,7 @@ def launch(count: int, words: Sequence[str]) -> int:
             before = {number: signal.signal(number, forward) for number in _FORWARDED}
             for number in range(count):
                 variables = {
-                    ADDRESSES: address, COUNT: str(count), NUMBER: str(number), _GPUS: gpus[number],
+                    ADDRESSES: address, COUNT: str(count), NUMBER: str(number), **gpus[number],
                     "JAX_COORDINATOR_BIND_ADDRESS": address,  # else other hosts could reach it
                 }  # fmt: skip
                 output = None if number == 0 else outputs[number - 1]
@@ -78,16 +78,18 @@ def launch(count: int, words: Sequence[str]) -> int:
         return code if forced or not of_first else of_first
 
 
-def _gpus(count: int) -> list[str]:
-    """What each process sees of CUDA_VISIBLE_DEVICES: one GPU. Where there is none, it says nothing."""
+def _gpus(count: int) -> list[dict[str, str]]:
+    """CUDA_VISIBLE_DEVICES for each of several processes: one GPU. Where there is none, it says nothing."""
     given = os.environ.get(_GPUS)
+    if count == 1 or given == "":
+        return [{}] * count
     if given is None:
-        return [str(number) for number in range(count)]
+        return [{_GPUS: str(number)} for number in range(count)]
     names = [name.strip() for name in given.split(",") if name.strip()]
-    if 0 < len(names) < count:
+    if len(names) < count:
         there = f"{_GPUS}={given} names {counted(len(names), 'GPU')}"
         raise ConfigError(f"{there}, and {count} processes need one each.", f"Launch {len(names)}: -n {len(names)}")
-    return names[:count] or [given] * count
+    return [{_GPUS: name} for name in names[:count]]
 
 
 def _started(words: Sequence[str], variables: dict[str, str], output: IO[bytes] | None) -> "subprocess.Popen[bytes]":

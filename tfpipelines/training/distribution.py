@@ -22,7 +22,7 @@ from ..errors import ConfigError, DataError, Interrupted, ResourceError
 
 _POLL = 1000  # milliseconds, after which a waiting process looks for signals and for others that have failed
 _LEAVE = 10.0  # seconds in which all processes end together, else each for itself
-_NO_MEMORY = "RESOURCE_EXHAUSTED"
+_UNANSWERED = ("Gloo", "NCCL", "UNAVAILABLE", "ABORTED")  # how jax words it that a process no longer answers
 _groups = itertools.count()  # each has names of its own in the store
 
 
@@ -126,7 +126,7 @@ class Divided(Group):
         other = next((number for number, one in enumerate(said) if one != said[0]), None)
         if other is not None:
             cause = f"Process {other} has other {what} than process 0."
-            raise DataError(cause, "All processes need the same code, versions and data.")
+            raise DataError(cause, "All processes need the same code, versions, data and run folder.")
 
     def require_batches(self, batch_size: int) -> None:
         require_even(batch_size, self.devices, "device", "devices")
@@ -137,8 +137,8 @@ class Divided(Group):
         try:
             with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
                 yield
-        except RuntimeError as error:  # jax says so where a process no longer answers
-            if self._client is None or type(error).__name__ != "JaxRuntimeError" or _NO_MEMORY in str(error):
+        except RuntimeError as error:
+            if self._client is None or not any(word in str(error) for word in _UNANSWERED):
                 raise
             raise _lost(error) from error
         finally:
