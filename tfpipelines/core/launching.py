@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from types import FrameType
 from typing import IO, Any
@@ -98,13 +98,18 @@ def _started(words: Sequence[str], variables: dict[str, str], output: IO[bytes] 
     quiet: dict[str, Any] = {}
     if output is not None:
         quiet = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, env=variables, start_new_session=True, preexec_fn=_die_with_parent, **quiet)
+    return subprocess.Popen(command, env=variables, start_new_session=True, preexec_fn=_dying_with_parent(), **quiet)
 
 
-def _die_with_parent() -> None:
-    """Has this process sent a SIGTERM when the one that started it is killed, where the system can (Linux)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_WHEN_PARENT_DIES, signal.SIGTERM)
+def _dying_with_parent() -> Callable[[], object] | None:
+    """Has a new process sent a SIGTERM when the one that started it is killed, where the system can (Linux). What it
+    calls is looked up before the fork, after which little may be done.
+    """
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return None
+    return lambda: prctl(_WHEN_PARENT_DIES, signal.SIGTERM)
 
 
 def _ended(processes: "list[subprocess.Popen[bytes]]") -> tuple[int | None, bool]:
