@@ -220,6 +220,32 @@ def test_slow_and_broken_clients_are_ended(server):
     assert server.ask("/v1/predict", picture(51), "image/png").status == 200
 
 
+def test_a_slow_body_says_nothing_of_the_next_request(server):
+    """That of a request which is answered before its body comes."""
+    image = picture(51)
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+        assert b" 405 " in connection.recv(65536)
+        time.sleep(1.2)  # above body_seconds
+        connection.sendall(b"hello" + head + b"Content-Length: %d\r\n\r\n" % len(image) + image[:10])
+        time.sleep(0.2)
+        connection.sendall(image[10:])
+        assert b" 200 " in connection.recv(65536)
+
+
+def test_who_asks_before_sending_too_much_is_told_at_once(server):
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nExpect: 100-continue\r\n"
+    told = raw(server, head + b"Content-Length: 100001\r\n\r\n")
+    assert b" 413 " in told and b"100 Continue" not in told
+    image = picture(51)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(image))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(image)
+        assert b" 200 " in connection.recv(65536)
+
+
 def test_more_connections_than_allowed_are_refused(server):
     opened = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
     try:

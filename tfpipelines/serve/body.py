@@ -22,7 +22,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         raise Problem("unsupported", cause, "Send it as it is.", headers=_CLOSE)
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated[:20]) > limits.body:
-        await _pass_over(request, limits)
+        if request.headers.get("expect", "").lower() != "100-continue":  # else it waits for the answer
+            await _pass_over(request, limits)
         raise _too_large(limits)
     return await _received(request, limits)
 

@@ -93,7 +93,7 @@ def protocol_of(limits: Limits, own: Container[tuple[str, int]] = ()) -> type[Ht
             self._stop_waiting()
             if len(self.pipeline) >= _MOST_PIPELINED:
                 raise _too_much()
-            self._receives = True
+            self._receives, self.is_slow = True, False  # the body of an earlier request may have been slow
             super().on_headers_complete()
 
         def on_body(self, body: bytes) -> None:
