@@ -10,8 +10,10 @@ import time
 import pytest
 
 from tfpipelines.errors import ArtifactError, ConfigError, ExportError
+from tfpipelines.serve.access import Access
+from tfpipelines.serve.guard import _headers
 from tfpipelines.serve.limits import Limits
-from tfpipelines.serve.parsing import Parser, parse_json
+from tfpipelines.serve.parsing import Parser, parse_json, parts_of
 from tfpipelines.serve.problems import Problem
 from tfpipelines.serve.processes import started
 from tfpipelines.serve.proof import NotAnswered, Prover
@@ -210,6 +212,17 @@ def test_a_malformed_form_is_told_to_its_client_alone(caplog):
     assert not caplog.records
 
 
+def test_forms_are_whole():
+    part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n%s\r\n'
+    forms = lambda body: parts_of("multipart/form-data; boundary=x", body, 4)
+    whole = part % (b"a", b"1") + part % (b"b", b"2")
+    assert [tuple(found) for found in forms(whole + b"--x--")] == [("a", b"1"), ("b", b"2")]
+    for body in (whole, whole[:-5], whole + b"--x", whole[:60], b"--x\r\n", b"no form", b"--y--\r\n"):
+        with pytest.raises(Problem, match="form") as refused:
+            forms(body)
+        assert refused.value.status == 400
+
+
 def test_half_characters_are_no_json():
     assert parse_json(b'"\\ud83d\\ude00 \\\\ud800"') == "\U0001f600 \\ud800"
     for body in (b'"\\ud800"', b'{"\\udfff": 1}', b'[["\\uDE00\\uD83D"]]'):
@@ -232,6 +245,20 @@ def test_tables_are_read_up_to_their_limits_only():
     assert first.item == "0" and first.status == 400 and json.loads(second.content) == {"a": "1", "b": "2"}
     with pytest.raises(Problem, match="latin-1"):
         Parser("row", Limits()).items("text/csv; charset='latin-1'", b"a\n1\n")
+
+
+def test_headers_given_twice_are_a_list():
+    """So no part of it is taken for the whole, whichever of them a proxy has looked at."""
+    told = _headers([(b"host", b"localhost"), (b"Accept", b"a"), (b"Host", b"evil.example"), (b"accept", b"b")])
+    assert told == {"host": "localhost, evil.example", "accept": "a, b"}
+    with pytest.raises(Problem, match="Host"):
+        Access().require("/v1/model", told)
+    own = "Bearer 0123456789abcdef"
+    access = Access(b"0123456789abcdef")
+    access.require("/v1/model", {"host": "localhost", "authorization": own})
+    for twice in (f"{own}, Bearer other", f"Bearer other, {own}"):
+        with pytest.raises(Problem, match="wrong"):
+            access.require("/v1/model", {"host": "localhost", "authorization": twice})
 
 
 def test_names_that_are_no_part_of_an_address(tmp_path):

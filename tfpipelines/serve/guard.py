@@ -5,7 +5,7 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from .access import Access
@@ -48,7 +48,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, path = time.perf_counter(), scope["path"]
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope["headers"])
         given = headers.get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
         request = Request(scope["method"], path, headers, scope["query_string"], receive, scope.get("connection"))
@@ -84,6 +84,17 @@ class Guard:
             found = counters.requests.labels(route, str(status)), counters.latency.labels(route)
             self._series[route, status] = found
         return found
+
+
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Name, in lower case -> value. Several of one name become a list (RFC 9110, 5.3): two hosts are no host that is
+    known, two tokens no token.
+    """
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _of_problem(problem: Problem, request_id: str, path: str) -> Response:

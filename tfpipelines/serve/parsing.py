@@ -233,7 +233,7 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[Part]:
     """The parts of a multipart body; nothing is written to disk.
 
     Raises:
-        Problem: if it is malformed, or has more parts.
+        Problem: if it is malformed or ends early, or has more parts.
     """
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -242,6 +242,7 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[Part]:
     _, options = parse_options_header(content_type)
     parts: list[Part] = []
     field, value, disposition, content = bytearray(), bytearray(), bytearray(), bytearray()
+    ends: list[bool] = []
 
     def begin() -> None:
         if len(parts) >= most:
@@ -267,11 +268,14 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[Part]:
             "on_header_end": header_end,
             "on_part_data": lambda data, start, stop: content.extend(data[start:stop]),
             "on_part_end": end,
+            "on_end": lambda: ends.append(True),
         })  # fmt: skip
         parser.write(body)
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise Problem("malformed", "The form is no multipart/form-data.", "Send it as curl -F does.") from error
+    if not ends:  # the last part may be missing, or half of it
+        raise Problem("malformed", "The form ends before its last boundary.", "Send it as curl -F does.")
     return parts
 
 
