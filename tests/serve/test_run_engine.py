@@ -56,3 +56,12 @@ def test_items_that_fail_together_are_asked_for_singly_while_there_is_time(monke
 def test_large_images_go_by_themselves(pixels, sizes):
     items = [Item("image", "", b"", pixels=pixels)] * 5
     assert [len(some) for some in _portions(items, False)] == sizes and len(list(_portions(items, True))) == 5
+
+
+def test_true_is_no_number_where_a_row_is_explained(monkeypatch):
+    """As where it is not: pandas would take it for 1."""
+    made, asked = engine("row", monkeypatch), []
+    made._columns = ["a", "b"]
+    made._run.predict = lambda table, **_: asked.append(table) or pd.DataFrame({"item": ["0"], "predicted": "x"})
+    made.answer([Item("row", "0", b'{"a": true, "b": 1.5}')], True)
+    assert asked[0].to_dict("records") == [{"a": "True", "b": 1.5}]

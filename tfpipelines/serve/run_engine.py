@@ -95,7 +95,10 @@ class RunEngine(Engine):
         if good:
             given, some = [rows[place] for place in good], [items[place] for place in good]
             if explain:
-                answers = self._of_table(pd.DataFrame([{**row} for row in given]), some, True)
+                cells = [
+                    {name: str(cell) if isinstance(cell, bool) else cell for name, cell in row.items()} for row in given
+                ]
+                answers = self._of_table(pd.DataFrame(cells), some, True)  # else pandas takes true for 1
             else:
                 if self._follower is None:
                     self._follower = self._run.follower(header=self._columns)
