@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from tfpipelines.evaluation import to_csv
 from tfpipelines.predicting import entry
 from tfpipelines.predicting.block import BlockPredictor
 from tfpipelines.predicting.blocks import Plan, answer_hash
+from tfpipelines.training import StopSignals
 
 from ..conftest import write_photos
 
@@ -249,3 +251,25 @@ def test_a_block_that_kills_its_processes_is_named(trained, photos, tmp_path, mo
     with pytest.raises(ResourceError, match=r"killed by signal 9 with block 0, inputs 0 to 127, 2 times"):
         predict_files(trained, [photos] * 20, "parts", block_size=128)
     assert time.monotonic() - began < 60
+
+
+def test_signals_end_it_while_nodes_of_a_cluster_are_looked_at(trained, tmp_path):
+    class Nodes:
+        """That do not answer."""
+
+        room, left = 1, False
+
+        @contextmanager
+        def workers(self, *_):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                yield None
+            finally:
+                self.left = True
+
+    nodes = Nodes()
+    with StopSignals() as stop, stop.hold():
+        with pytest.raises(Interrupted):
+            with entry._processes(nodes, None, tmp_path, trained, Seen(), stop):
+                raise AssertionError("it has begun")
+    assert nodes.left

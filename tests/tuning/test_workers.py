@@ -347,7 +347,7 @@ def test_an_actor_with_other_versions_says_so_and_starts_nothing(tmp_path, monke
     actor = Actor(1, 0, {})
     assert actor.hello({}) == []
     ((number, kind, told),) = actor.hello({"keras": "0.1"})
-    assert (number, kind) == (0, "unfit") and "other versions and gets no trials: keras: 0.1 here, " in told
+    assert (number, kind) == (0, "unfit") and "other versions and gets no work: keras: 0.1 here, " in told
     actor.start(1, {}, Path("log"), actors.begin, (tmp_path / "none", "1"))
     assert actor._said == []
 

@@ -181,7 +181,7 @@ def predict(
         )
     if follow and (texts or explain or inputs != ["-"]):
         raise click.UsageError("--follow goes with `-` alone, and without --text and --explain.")
-    if workers or cluster:
+    if workers or cluster is not None:
         if texts or explain or points or follow or "-" in inputs or not out:
             option = "--workers" if workers else "--cluster"
             beside = "with PATH... and --out DIR, and without --text, --explain, --points, --follow and `-`"

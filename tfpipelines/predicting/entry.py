@@ -5,7 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,17 +129,20 @@ def predict_files(
         observer.note(f"connecting to the cluster {cluster}")
     there = nullcontext() if cluster is None else connect(cluster, Resources(), BLOCKS)
     with there as nodes, StopSignals() as stop, output_folder(folder), locked(folder, is_run=False) as token:
-        with stop.hold(), _processes(nodes, workers, folder, opened, observer) as pool:
+        with stop.hold(), _processes(nodes, workers, folder, opened, observer, stop) as pool:
             return _Blocks(folder, plan, names, token, observer, stop, trust).carry_out(pool)
 
 
 @contextmanager
 def _processes(
-    cluster: Cluster | None, count: int | None, folder: Path, run: Run, observer: Observer
+    cluster: Cluster | None, count: int | None, folder: Path, run: Run, observer: Observer, stop
 ) -> Iterator[Workers]:
     """Those of this machine, or of the nodes of a cluster."""
     if cluster is not None:
-        with cluster.workers(folder, count or cluster.room, versions(run.pipeline), observer.note) as actors:
+        with ExitStack() as stack:
+            with stop.released():  # nodes may take minutes to answer
+                asked = folder, count or cluster.room, versions(run.pipeline), observer.note
+                actors = stack.enter_context(cluster.workers(*asked))
             yield actors
         return
     pool = Pool(count or 1)

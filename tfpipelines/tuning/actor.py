@@ -52,7 +52,7 @@ class Actor:
             return []
         self._unfit = True
         name = os.uname().nodename
-        return [(0, "unfit", f"node {name} has other versions and gets no trials: {'; '.join(different)}")]
+        return [(0, "unfit", f"node {name} has other versions and gets no work: {'; '.join(different)}")]
 
     def start(
         self,

@@ -124,7 +124,7 @@ class Cluster:
                 answer.unlink(missing_ok=True)
         if not nodes:
             cause = f"All nodes of the cluster that have room for a {self.work.piece} are gone."
-            raise ResourceError(cause, "`ray status` shows those there are; `tfpipe resume` goes on.")
+            raise ResourceError(cause, f"`ray status` shows those there are; {self.work.goes_on} goes on.")
         return nodes
 
     @property
