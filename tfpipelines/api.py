@@ -20,7 +20,7 @@ from .core.lock import wait_for_silence
 from .core.machine import choose_deterministic_kernels
 from .core.observer import Observer
 from .core.pipeline_files import require_same_code, undecided, write_pipeline
-from .core.processes import Group, require_divisible, require_same_number, started
+from .core.processes import Group, require_alone, require_divisible, require_same_number, started
 from .core.run_files import read_json
 from .core.run_folder import DEFAULT_BATCH_SIZE, PRODUCTS, START, UNDECIDED, RunFolder
 from .core.trust import asking
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .training import StopSignals
     from .tuning.state import State
 
+_SEVERAL = "One process searches on several devices by --workers or --cluster."
 _STOPPING = (
     "stopping: what is trained now ends after its current step, with a checkpoint; a second Ctrl-C stops at once"
 )
@@ -252,8 +253,9 @@ def tune(
     if plan.pipeline.train.distribute is not None:
         raise ConfigError(
             "train.distribute=data: a search trains each trial on one device.",
-            "Leave it out; --workers and --cluster use several.",
+            f"Leave it out. {_SEVERAL}",
         )
+    require_alone("search", _SEVERAL)
     require_trust(plan.pipeline)
     if resume_if_exists and (earlier := begun(out, name)) is not None:
         require_begun_as(earlier, plan.pipeline, search=True)
@@ -360,9 +362,15 @@ def resume(
 def _is_divided(folder: RunFolder) -> bool:
     """Whether several processes or devices work on a run, or are to."""
     path = folder / "pipeline.yaml"
-    if folder.status.get("kind") == "search" or not path.is_file():
+    if folder.status.get("kind") == "search":
+        require_alone("search", _SEVERAL)
         return False
-    return started().count > 1 or config.read_yaml(path).get("train", {}).get("distribute") is not None
+    if not path.is_file() or started().count > 1:
+        return path.is_file()
+    train = None
+    with suppress(ConfigError):  # whoever needs what it says will tell
+        train = config.read_yaml(path).get("train")
+    return isinstance(train, dict) and train.get("distribute") is not None
 
 
 def _go_on(

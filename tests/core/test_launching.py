@@ -13,6 +13,8 @@ from tfpipelines.core import launching
 from tfpipelines.core.processes import ADDRESSES, COUNT, NUMBER
 from tfpipelines.errors import ConfigError
 
+from ..conftest import ROOT
+
 
 @pytest.fixture
 def code(monkeypatch):
@@ -92,3 +94,37 @@ def test_signals_are_passed_on_to_all(code, monkeypatch):
     monkeypatch.setattr(launching, "_ended", sending)
     assert launching.launch(2, ["x"]) == 143
     assert os.path.exists("got0") and os.path.exists("got1") and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_signals_that_are_ignored_stay_so(code):
+    """As nohup has it for SIGHUP."""
+    code("import os, signal; os.kill(os.getppid(), signal.SIGHUP); os.kill(os.getpid(), signal.SIGHUP)")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert launching.launch(2, ["x"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_no_process_outlives_the_launcher(tmp_path):
+    """Not even where it is killed: each is sent a SIGTERM then."""
+    text = (
+        "import os, subprocess, sys; from tfpipelines.core import launching; start = subprocess.Popen; "
+        "child = 'import os, time; open(str(os.getpid()), str(chr(119))).close(); time.sleep(60)'; "
+        "launching.subprocess.Popen = lambda command, **how: start([sys.executable, '-c', child], **how); "
+        "launching.launch(2, ['x'])"
+    )
+    launcher = subprocess.Popen([sys.executable, "-c", text], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    until = time.monotonic() + 60
+    while len(names := [name for name in os.listdir(tmp_path) if name.isdecimal()]) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    launcher.kill()
+    launcher.wait()
+    processes = [psutil.Process(int(name)) for name in names if psutil.pid_exists(int(name))]
+    assert len(names) == 2 and not psutil.wait_procs(processes, 20)[1]
+
+
+@pytest.mark.parametrize("command", ["tune", "predict"])
+def test_only_what_trains_one_network_is_launched(tfpipe, command):
+    result = tfpipe("launch", "-n", "2", "--", command, "image-cls")
+    assert result.code == 2 and f"{command} does not train one network" in result.err

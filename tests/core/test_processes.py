@@ -48,6 +48,9 @@ def test_variables_number_the_process(variables):
         (("2",), "do not number a process"),
         (("2", "0"), "names no HOST:PORT"),
         (("2", "0", "host"), "names no HOST:PORT"),
+        (("2", "0", ":12345"), "names no HOST:PORT"),
+        (("", "1", "host:1"), f"{ADDRESSES}, {NUMBER} are set, and {COUNT} is not"),
+        (("", "1"), f"{NUMBER} is set, and {COUNT} is not"),
     ],
 )
 def test_variables_that_do_not_fit_together(variables, values, told):
@@ -68,6 +71,7 @@ def test_variables_that_do_not_fit_together(variables, values, told):
         (("run", "dcgan", "train.distribute=data"), "the task dcgan cannot be trained by several"),
         (("run", "anomaly", "train.distribute=data"), "the task anomaly cannot be trained by several"),
         (("tune", "image-cls", "train.distribute=data"), "a search trains each trial on one device"),
+        (("tune", "image-cls"), "2 processes were started, and each would do the whole search"),
     ],
 )
 def test_what_several_processes_cannot_do(variables, monkeypatch, tfpipe, words, told):

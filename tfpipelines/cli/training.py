@@ -17,6 +17,7 @@ def _running(function):
     return out(name(start(_again(trust_option(function)))))
 
 
+_TRAINING = ("run", "finetune", "resume")
 _again = click.option(
     "--resume-if-exists", is_flag=True,
     help="With --name: continue the run or search of that name if there is one, as for job scripts.",
@@ -126,7 +127,7 @@ def resume(terminal, run, overrides, **options):
 @click.argument("words", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def launch(context, processes, words):
-    """Carry a command out by several processes of this machine, which train one network together.
+    """Carry run or resume out by several processes of this machine, which train one network together.
 
     \b
     KERAS_BACKEND=jax tfpipe launch -n 2 -- run image-cls train.distribute=data
@@ -136,6 +137,9 @@ def launch(context, processes, words):
     from ..core.launching import launch as started
     from ..errors import ConfigError
 
+    if words[0] in cli.commands and words[0] not in _TRAINING:
+        told = f"{words[0]} does not train one network: each process would do all of it. Launch run or resume."
+        raise click.UsageError(told, context)
     try:
         code = started(processes, words)
     except ConfigError as error:

@@ -54,7 +54,8 @@ def launch(count: int, words: Sequence[str]) -> int:
     with ExitStack() as files:
         outputs = [files.enter_context(tempfile.TemporaryFile()) for _ in range(1, count)]  # of all but process 0
         try:
-            before = {number: signal.signal(number, forward) for number in _FORWARDED}
+            heeded = [number for number in _FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]  # see nohup
+            before = {number: signal.signal(number, forward) for number in heeded}
             for number in range(count):
                 variables = {
                     ADDRESSES: address, COUNT: str(count), NUMBER: str(number), **gpus[number],

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .words import counted
+from .words import counted, listed
 
 if TYPE_CHECKING:
     from .config import Pipeline
 
 # What Keras' `keras.distribution.initialize` reads
 ADDRESSES, COUNT, NUMBER = (f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID"))
+_ADDRESS = re.compile(r"\S+:[0-9]{1,5}")
 _JAX = "KERAS_BACKEND=jax"
 
 
@@ -44,6 +46,9 @@ def started() -> Processes:
     """
     given = {name: os.environ[name] for name in (ADDRESSES, COUNT, NUMBER) if os.environ.get(name)}
     if COUNT not in given:
+        if given:
+            cause = f"{listed([*given])} {'is' if len(given) == 1 else 'are'} set, and {COUNT} is not."
+            raise ConfigError(cause, f"Set {COUNT} to the number of processes, or unset the rest.")
         return Processes()
     try:
         count, number = int(given[COUNT]), int(given.get(NUMBER, "0" if given[COUNT] == "1" else ""))
@@ -53,7 +58,7 @@ def started() -> Processes:
         wrong = f"{COUNT}={given[COUNT]} and {NUMBER}={given.get(NUMBER, '')}"
         raise ConfigError(f"{wrong} do not number a process.", f"{NUMBER} counts from 0 to {COUNT} - 1.")
     address = given.get(ADDRESSES, "").split(",")[0]
-    if count > 1 and not address.rpartition(":")[2].isdecimal():
+    if count > 1 and not _ADDRESS.fullmatch(address):
         cause = f"{ADDRESSES}={given.get(ADDRESSES, '')} names no HOST:PORT of process 0."
         raise ConfigError(cause, "Set it to an address of process 0's host that all processes reach, and a free port.")
     return Processes(count, number, address)
@@ -127,6 +132,22 @@ class Group:
         return received, ended
 
 
+def require_alone(what: str, remedy: str) -> None:
+    """Refuses what each of several processes would do as a whole.
+
+    Args:
+        what: it is.
+
+    Raises:
+        ConfigError: if there are several.
+    """
+    count = started().count
+    if count > 1:
+        raise ConfigError(
+            f"{COUNT}={count}: {count} processes were started, and each would do the whole {what}.", remedy
+        )
+
+
 def require_divisible(pipeline: "Pipeline", able: Callable[[], bool]) -> None:
     """Refuses what several processes or devices cannot train, by what can be told before anything heavy is loaded.
 
@@ -138,9 +159,7 @@ def require_divisible(pipeline: "Pipeline", able: Callable[[], bool]) -> None:
     """
     there, train = started(), pipeline.train
     if train.distribute is None:
-        if there.count > 1:
-            cause = f"{COUNT}={there.count}: {there.count} processes were started, and each would do the whole run."
-            raise ConfigError(cause, "Add train.distribute=data, so that they share one.")
+        require_alone("run", "Add train.distribute=data, so that they share one.")
         return
     asked = "train.distribute=data"
     if not able():
