@@ -3,7 +3,9 @@
 import errno
 import functools
 import os
+import sys
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -86,8 +88,14 @@ def full_stdout(error: BaseException) -> "ResourceError | None":
 
     if not isinstance(error, OSError) or error.filename or error.errno not in _FULL:
         return None
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer would fail again
+    _leave_stdout()
     return ResourceError(f"The output cannot be written: {error.strerror}.", "Free some space, then try again.")
+
+
+def _leave_stdout() -> None:
+    """Sends what is still in its buffer nowhere: to write it would fail again."""
+    with suppress(OSError):  # it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _of_a_name(error: BaseException) -> "ConfigError | ResourceError | None":
@@ -119,7 +127,7 @@ def _report(error: BaseException, terminal, debug: bool) -> tuple[int, dict]:
     from ..errors import Interrupted, TfpipelinesError
 
     if isinstance(error, BrokenPipeError):  # whoever read our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _leave_stdout()
         return 0, {}
     error = full_stdout(error) or _of_a_name(error) or _of_memory(error) or error
     if isinstance(error, KeyboardInterrupt) and not isinstance(error, Interrupted):

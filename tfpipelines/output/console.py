@@ -6,14 +6,17 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn
 
+from ..core import processes
 from ..core.observer import Observer
 from ..core.run_files import open_own
 from ..core.words import counted, duration, extreme, fixed, plain_text
+from ..errors import ConfigError
 from ..metrics import by_epoch
 from .printing import (
     console_of,
@@ -41,7 +44,7 @@ class Terminal(Observer):
         self.messages = console_of(sys.stderr)
         self.log: Path | None = None
         self.lines = False  # whether --json prints a document a line
-        self._aside = False
+        self._aside = self._takes_stdout = False
         self._bar: Progress | None = None
         self._product = ""  # whose run is one of several
         self._ends: list[float] = []  # moments: when training began, and when each epoch ended
@@ -53,6 +56,8 @@ class Terminal(Observer):
             self.messages = console_of(os.fdopen(os.dup(2), "w", buffering=1))
         with open_own(log, "ab") as file:
             os.dup2(file.fileno(), 2)
+            if self._takes_stdout:
+                os.dup2(file.fileno(), 1)
         self.log = log
         if before is not None:
             before.unlink(missing_ok=True)
@@ -71,8 +76,14 @@ class Terminal(Observer):
             self.log.unlink(missing_ok=True)
 
     def preparing(self) -> None:
-        if self.redirect:
-            self.redirect_native_logs()
+        if not self.redirect:
+            return
+        with suppress(ConfigError):  # told by what needs the processes
+            if processes.started().count > 1 and not self._takes_stdout:  # Gloo, which connects them, prints there
+                sys.stdout.flush()
+                sys.stdout = open(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+                self._takes_stdout = True
+        self.redirect_native_logs()
 
     def started(self, folder, pipeline) -> None:
         if self.redirect:
