@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tfpipelines import api
 from tfpipelines.core import processes
 from tfpipelines.core.files import atomic_write, silent
 from tfpipelines.core.processes import ADDRESSES, COUNT, NUMBER, Processes, require_same_number, started
@@ -103,6 +104,17 @@ except SystemExit as end:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert result.stdout.strip() == "2 []"
+
+
+@pytest.mark.parametrize(
+    ("text", "divided"),
+    [("train: {distribute: data}", True), ("train: {epochs: 2}", False), ("train:", False), ("train: [", False)],
+)
+def test_what_a_run_folder_says_of_processes(variables, tmp_path, text, divided):
+    """Whatever else is wrong with its pipeline is told by those who need it."""
+    (tmp_path / "status.json").write_text('{"format": 1, "state": "interrupted"}')
+    (tmp_path / "pipeline.yaml").write_text(f"task: image-cls\n{text}\n")
+    assert api._is_divided(RunFolder.open(tmp_path)) == divided
 
 
 def test_the_backend_is_found_as_keras_does(tmp_path, monkeypatch):
