@@ -58,8 +58,9 @@ def test_each_has_one_of_the_gpus_that_are_visible(monkeypatch):
     assert launching._gpus(1) == [{}]  # one process has them all
     with pytest.raises(ConfigError, match="names 3 GPUs, and 4 processes need one each"):
         launching._gpus(4)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert launching._gpus(2) == [{}, {}]
+    for none in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
+        assert launching._gpus(2) == [{}, {}]
 
 
 def test_where_one_fails_the_others_are_ended(code, monkeypatch, capfd):

@@ -18,6 +18,7 @@ from .processes import ADDRESSES, COUNT, NUMBER
 from .words import counted
 
 _HOST, _GPUS = "127.0.0.1", "CUDA_VISIBLE_DEVICES"
+_NO_GPU = "-1"  # the usual value that hides all
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BY_ITSELF, _BY_SIGNAL = 15.0, 10.0  # seconds to end where another process has failed: without, and after a SIGTERM
 _PAUSE = 0.1  # seconds
@@ -82,7 +83,7 @@ def launch(count: int, words: Sequence[str]) -> int:
 def _gpus(count: int) -> list[dict[str, str]]:
     """CUDA_VISIBLE_DEVICES for each of several processes: one GPU. Where there is none, it says nothing."""
     given = os.environ.get(_GPUS)
-    if count == 1 or given == "":
+    if count == 1 or given in ("", _NO_GPU):
         return [{}] * count
     if given is None:
         return [{_GPUS: str(number)} for number in range(count)]
