@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfpipelines import datasets
 from tfpipelines.core.config.images import Augment
 from tfpipelines.datasets import Share
+from tfpipelines.datasets.batches import Windows
 from tfpipelines.datasets.image_store import ImageStore
 from tfpipelines.datasets.tokens import Sequences
 
@@ -49,10 +50,13 @@ def test_training_images(images, change):
     rows, targets = np.arange(1, 20), datasets.Targets(np.arange(19) % 3, 3, 0.1, np.array([1.0, 2.0, 3.0], np.float32))
     augmentation = datasets.Augmentation(Augment(**change))
 
-    def make(share):
-        return datasets.training_batches(images, rows, targets, **STEPS, augmentation=augmentation, share=share)
+    for windows in (None, Windows(np.arange(19) // 5, 7)):
 
-    check_equal(*put_together(make))
+        def make(share, windows=windows):
+            how = {**STEPS, "augmentation": augmentation, "windows": windows}
+            return datasets.training_batches(images, rows, targets, **how, share=share)
+
+        check_equal(*put_together(make))
 
 
 def test_training_texts_and_tables():
