@@ -288,3 +288,9 @@ def test_a_mapping_may_be_merged_into_another_one(tmp_path):
     (tmp_path / "mine.yaml").write_text(text + "  epochs: 4\n")
     with pytest.raises(ConfigError, match="'epochs' appears twice: in lines 4 and 6"):
         load(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize("section", ["data", "model", "train", "search", "evaluation"])
+def test_a_section_that_is_a_number_is_refused(tmp_path, section):
+    with pytest.raises(ConfigError, match=rf"{section}: got '5'; allowed: "):
+        load(write(tmp_path, f"task: tabular\n{section}: 5\n"))

@@ -124,7 +124,8 @@ def without_foreign(
     content: Mapping[str, Any], values: Mapping[str, Any], section: type[Section], choices: Choices
 ) -> dict[str, Any]:
     """The values of a trial without those that its own choices do not take."""
-    train, left = content.get("train") or {}, dict(values)
+    given, left = content.get("train"), dict(values)
+    train = given if isinstance(given, Mapping) else {}  # what is none is refused later
     for choice, table in choices.items():
         chosen = values.get(f"train.{choice}", train.get(choice, section.model_fields[choice].default))
         known = {key for entry in table.values() for key in entry.takes}
