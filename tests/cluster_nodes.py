@@ -36,8 +36,9 @@ class Nodes:
         self._cluster.shutdown()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def nodes():
+    """One cluster for all tests: Ray does not start a second one in a process that had one of its own meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")

@@ -19,7 +19,7 @@ from .test_search import SMALL, Seen, table
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'tfpipelines[ray]'")
 pytestmark = pytest.mark.slow
 
-ONE_CORE = {**SMALL, "search.resources.cpus": 1, "train.epochs": 4, "search.trials": 3}
+ONE_CORE = {**SMALL, "search.resources.cpus": 1, "train.epochs": 30, "search.trials": 3}  # long enough to be cut short
 _WORDS = [f"{key}={json.dumps(value) if isinstance(value, (list, dict)) else value}" for key, value in ONE_CORE.items()]
 
 
