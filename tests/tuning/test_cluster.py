@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -113,6 +115,15 @@ def test_a_cluster_that_is_not_there_is_refused():
     assert not ray.is_initialized()
 
 
-def test_a_cluster_of_this_process_alone_runs_a_search():
-    search = tfpipelines.tune("image-cls", {**ONE_CORE, "search.trials": 1}, cluster="local", observer=Observer())
-    assert list(search.leaderboard["status"]) == ["completed"] and not ray.is_initialized()
+_LOCAL = """
+import ray, tfpipelines
+search = tfpipelines.tune("image-cls", FIELDS, cluster="local", observer=tfpipelines.Observer())
+assert list(search.leaderboard["status"]) == ["completed"] and not ray.is_initialized()
+"""
+
+
+def test_a_cluster_of_this_process_alone_runs_a_search(tmp_path):
+    """In a process of its own: Ray keeps the token of such a cluster, and is refused by others afterwards."""
+    script = tmp_path / "search.py"
+    script.write_text(_LOCAL.replace("FIELDS", repr({**ONE_CORE, "search.trials": 1})))
+    subprocess.run([sys.executable, script], cwd=tmp_path, check=True, timeout=300)
