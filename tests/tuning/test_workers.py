@@ -19,8 +19,8 @@ from tfpipelines.tuning import actors, cluster
 from tfpipelines.tuning.actor import Actor, examine, not_shared
 from tfpipelines.tuning.plan import Plan
 from tfpipelines.tuning.pool import Pool
-from tfpipelines.tuning.supervisor import MOST_LOSSES, Search
-from tfpipelines.tuning.workers import NO_MEMORY, Worker, Workers
+from tfpipelines.tuning.supervisor import Search
+from tfpipelines.tuning.workers import MOST_LOSSES, NO_MEMORY, Worker, Workers
 
 from .test_search import SMALL
 

@@ -27,7 +27,7 @@ from ..tasks.abilities import Ability
 from ..tuning.cluster import Cluster, connect
 from ..tuning.plan import versions
 from ..tuning.pool import Pool
-from ..tuning.workers import BLOCKS, Worker, Workers
+from ..tuning.workers import BLOCKS, ENDS, MOST_LOSSES, Worker, Workers
 from .blocks import ERRORS, FILE, FORMS, LOG, Plan, answer_hash
 from .child import begin
 
@@ -194,6 +194,7 @@ class _Blocks:
         self.plan.save(folder)
         self._setup = {"folder": str(folder), "token": token, "inputs": inputs, "trust": trust}
         self._deaths: Counter = Counter()
+        self._losses: Counter = Counter()
         self._left: list[int] = []
         self._listed = False
         self._began, self._told, self._new = time.monotonic(), time.monotonic(), 0
@@ -234,10 +235,8 @@ class _Blocks:
             worker.state, worker.assigned, self._new = "ready", None, self._new + 1
         elif kind == "fatal":
             raise content
-        elif kind == "dead":
-            self._on_death(pool, worker, content)
-        elif kind == "lost":
-            self._on_loss(pool, worker, content)
+        elif kind in ENDS:
+            self._on_end(pool, worker, content, lost=kind == "lost")
         if kind in ("ready", "done"):
             if self._left:
                 worker.state, worker.assigned = "running", self._left.pop(0)
@@ -251,33 +250,30 @@ class _Blocks:
             self.plan = plan
             plan.save(self.folder)
 
-    def _on_death(self, pool: Workers, worker: Worker, how: str) -> None:
-        """A process has ended, whether it was to or not."""
+    def _on_end(self, pool: Workers, worker: Worker, how: str, lost: bool) -> None:
+        """A process has ended, whether it was to or not.
+
+        Args:
+            lost: with its machine, which says nothing about its block.
+        """
         number = worker.assigned
         if worker.state == "ready" and number is None:
             return  # it was told to
-        self._deaths[number] += 1
-        if self._deaths[number] >= _MOST_DEATHS:
+        ends = self._losses if lost else self._deaths
+        ends[number] += 1
+        if ends[number] >= (MOST_LOSSES if lost else _MOST_DEATHS):
             what = "before it could begin"
             if number is not None:
                 start, stop = self.plan.places(number)
                 what = f"with block {number}, inputs {start:,} to {stop - 1:,}"
-            cause = f"A process was {how} {what}, {self._deaths[number]} times."
+            cause = f"A process was {how} {what}, {ends[number]} times."
             remedy = "Take fewer --workers or a smaller --batch-size if memory does not suffice; what is done is kept."
+            if lost:
+                remedy = "`ray status` shows whether the nodes work; what is done is kept."
             raise ResourceError(cause, remedy, [f"its output is in {self.folder / LOG}"])
         if number is not None:
             self._left.insert(0, number)
             self.observer.warning(f"block {number}: its process was {how}; it is tried again")
-        self._start(pool)
-
-    def _on_loss(self, pool: Workers, worker: Worker, how: str) -> None:
-        """A process is gone with its machine, which says nothing about its block."""
-        number = worker.assigned
-        if worker.state == "ready" and number is None:
-            return
-        if number is not None:
-            self._left.insert(0, number)
-            self.observer.note(f"block {number}: its process was {how}; another one takes it")
         self._start(pool)
 
     def _is_done(self, number: int) -> bool:

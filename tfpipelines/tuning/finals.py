@@ -8,8 +8,8 @@ from ..core.run_shapes import RUN_METRICS
 from ..errors import ConfigError, DataError, MemoryExhaustedError, ResourceError, RunInUseError
 from .progress import final_seconds
 from .state import FINALS
-from .supervisor import MOST_DEATHS, MOST_LOSSES, POLL_SECONDS, Search
-from .workers import ENDS, KILLED, NO_MEMORY, Workers
+from .supervisor import MOST_DEATHS, POLL_SECONDS, Search
+from .workers import ENDS, KILLED, MOST_LOSSES, NO_MEMORY, Workers
 
 
 def run_finals(search: Search, pool: Workers) -> tuple[dict[int, dict[str, Any] | str], ResourceError | None]:

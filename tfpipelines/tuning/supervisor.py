@@ -23,10 +23,9 @@ from .progress import search_facts, trial_facts
 from .pruning import medians
 from .space import Space, field_values
 from .state import BATCH_SIZE, EXHAUSTED, FILE, FINALS, RESULT, WAIT, State, Trial
-from .workers import ENDS, Worker, Workers
+from .workers import ENDS, MOST_LOSSES, Worker, Workers
 
 MOST_DEATHS = 2  # of workers that have the same trial, or that prepare the data one after the other
-MOST_LOSSES = 10  # of workers that have the same trial, or prepare, with the machines that they are on
 _SAME_FAILURES = 3  # first trials that fail in the same way
 _SAVED_EVERY = 30.0  # seconds, so that a kill gives no more back to search.time
 POLL_SECONDS = 0.5  # seconds after which budgets and signals are looked at again

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from .child import begin
 
 ENDS = ("dead", "lost")  # kinds of messages that a worker has come to its end
+MOST_LOSSES = 10  # of workers that have the same work, or prepare, with the machines that they are on
 KILLED = "killed by signal 9"  # as systems do with processes for which memory does not suffice
 NO_MEMORY = "killed by Ray, since its node was short of memory"
 
